@@ -1,0 +1,99 @@
+// Package gossip is how entries spread: a deterministic engine that is told of
+// peers, messages and time, and hands back the messages to send.
+//
+// Start at Engine in engine.go; DESIGN.md states the protocol.
+package gossip
+
+import (
+	"hearsay/clock"
+	"hearsay/store"
+)
+
+// A Peer is another node, seen from this one.
+type Peer struct {
+	ID     store.NodeID
+	Region string
+}
+
+// A Message travels between two engines. The set of messages is closed: Frame,
+// Status and Pull. Messages are immutable once sent, and one may be sent to
+// several peers.
+type Message interface{ message() }
+
+// Facts is what a sender knows of the whole cluster; zero parts are unknown to
+// it. They ride in every Frame and Status.
+type Facts struct {
+	W     clock.Timestamp // nothing stamped at or below it is missing at the sender
+	Floor clock.Timestamp // everything stamped at or below it is everywhere
+	Epoch uint64          // the roster's epoch that W and Floor are counted over
+}
+
+// A Frame is the unit of a stream: a run of one origin's log, in order, with
+// what each row's key holds now at the sender, whoever wrote that. Once all of
+// it is applied, the receiver covers the origin up to Through.
+type Frame struct {
+	Origin store.Origin
+	// From is the number before the first row: the frame is in order for a
+	// receiver whose watermark is at least From.
+	From uint64
+	// Rows[i] is the origin's write number From + 1 + i.
+	Rows []FrameRow
+	// Entries holds each key of Rows once, each named by at least one row.
+	Entries []*store.Entry
+	Facts   Facts
+}
+
+// A FrameRow is one row of a log: when the origin wrote it, and which of the
+// frame's entries is its key's.
+type FrameRow struct {
+	Entry     int // index into Frame.Entries
+	Timestamp clock.Timestamp
+}
+
+// Through returns the number of the last row.
+func (f *Frame) Through() uint64 { return f.From + uint64(len(f.Rows)) }
+
+// Size returns the bytes that f counts for against a budget.
+func (f *Frame) Size() int {
+	n := len(f.Rows) * rowOverhead
+	for _, e := range f.Entries {
+		n += e.Size()
+	}
+	return n
+}
+
+// rowOverhead is about what a row takes in a frame.
+const rowOverhead = 12
+
+// A Status tells how far its sender is. It alone may be lost without harm and
+// dropped from a full queue.
+type Status struct {
+	// Marks are the sender's watermarks that moved since its last Status to this
+	// peer, or all of them if Full.
+	Marks store.Watermarks
+	Full  bool
+	// Hash is over all the sender's watermarks; see HashMark.
+	Hash uint64
+	// Want asks for a Full Status in return.
+	Want  bool
+	Facts Facts
+}
+
+// A Pull asks for Origin's log past From and grants the credit to send it.
+type Pull struct {
+	Origin store.Origin
+	From   uint64
+	// Credit is how many bytes of frames the sender of the Pull has room for. It
+	// replaces what is left of an earlier grant for this origin.
+	Credit int
+}
+
+func (*Frame) message()  {}
+func (*Status) message() {}
+func (*Pull) message()   {}
+
+// An Envelope is a message and the peer it goes to.
+type Envelope struct {
+	To      store.NodeID
+	Message Message
+}

@@ -1,0 +1,85 @@
+// Package store says what a replica holds: entries, the order in which each
+// origin wrote them, and how far the replica is with each origin.
+//
+// Store is the contract of a family. memstore keeps a replica in memory and can
+// lose its unsynced tail, for the simulator; pebblestore keeps one on disk;
+// storetest is the suite that both pass.
+package store
+
+import (
+	"errors"
+
+	"hearsay/clock"
+)
+
+var (
+	// ErrNotFound is returned by Get for a key that was never written here. A
+	// deleted key is found: its entry is a tombstone.
+	ErrNotFound = errors.New("store: key not found")
+	// ErrClosed is returned by every method of a closed store. Nothing changed.
+	ErrClosed = errors.New("store: closed")
+)
+
+// A Row is one line of an origin's log: which key its write number Seq touched,
+// and when. The entry that the key holds now may be another origin's.
+type Row struct {
+	Seq       uint64
+	Key       Key
+	Timestamp clock.Timestamp
+}
+
+// A Reader reads entries. What it returns is shared and must not be changed.
+type Reader interface {
+	// Get returns the entry of key, which may be a tombstone, or ErrNotFound.
+	Get(key Key) (*Entry, error)
+	// Scan returns up to limit entries, tombstones included, from key start on
+	// and before end, in key order. The zero end is after all keys.
+	Scan(start, end Key, limit int) ([]*Entry, error)
+}
+
+// A Snapshot is a replica's entries at one moment. It may be read from any
+// goroutine and holds resources until it is closed.
+type Snapshot interface {
+	Reader
+	Close() error
+}
+
+// A Batch collects the writes of one turn and reads through them. Nothing in it
+// is visible elsewhere before Commit. A batch is used once, by one goroutine.
+type Batch interface {
+	// Get returns the entry of key as this batch leaves it, or ErrNotFound.
+	Get(key Key) (*Entry, error)
+	// Put makes e the entry of its key, whatever the key holds: who wins is
+	// decided by the caller. The batch keeps e.
+	Put(e *Entry) error
+	// Log adds row to origin's log. Rows above the watermark may come in any
+	// order; adding one twice does no harm.
+	Log(origin Origin, row Row) error
+	// SetMark makes seq the watermark of origin. The caller has logged every row
+	// up to it.
+	SetMark(origin Origin, seq uint64) error
+	// Commit applies the batch as a whole. With sync set it returns once this and
+	// every earlier commit will survive a crash; without, a crash may take back
+	// the newest commits, newest first. After an error the store must be
+	// closed: what a crash would leave is then unknown.
+	Commit(sync bool) error
+	// Close releases a batch, committed or not.
+	Close() error
+}
+
+// A Store holds one replica. Reads may run beside each other and beside one
+// Batch.
+type Store interface {
+	Reader
+	// Rows returns up to limit rows of origin's log past after, in Seq order
+	// without gaps, never past this replica's watermark.
+	Rows(origin Origin, after uint64, limit int) ([]Row, error)
+	// Watermarks returns a copy that the caller may keep.
+	Watermarks() (Watermarks, error)
+	// Newest returns the greatest timestamp of any entry or row held, to restart
+	// a hybrid clock from.
+	Newest() (clock.Timestamp, error)
+	NewBatch() Batch
+	Snapshot() (Snapshot, error)
+	Close() error
+}

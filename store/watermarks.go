@@ -1,0 +1,73 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Mark is how far a replica is with the writes of one origin.
+type Mark struct {
+	Origin Origin
+	Seq    uint64
+}
+
+// Watermarks says, per origin, the Seq up to which a replica holds every write
+// or something that supersedes it. It is a list sorted by origin, not a map, so
+// that loops, frames and traces all see one order.
+type Watermarks []Mark
+
+func (w Watermarks) find(o Origin) (int, bool) {
+	return slices.BinarySearchFunc(w, o, func(m Mark, o Origin) int { return m.Origin.Compare(o) })
+}
+
+// At returns the watermark of origin, 0 if nothing of it is held.
+func (w Watermarks) At(origin Origin) uint64 {
+	if i, ok := w.find(origin); ok {
+		return w[i].Seq
+	}
+	return 0
+}
+
+// Set makes seq the watermark of origin, inserting the origin if it is new.
+func (w *Watermarks) Set(origin Origin, seq uint64) {
+	i, ok := w.find(origin)
+	if !ok {
+		*w = slices.Insert(*w, i, Mark{Origin: origin})
+	}
+	(*w)[i].Seq = seq
+}
+
+// Raise moves the watermark of origin up to seq, never down, and reports
+// whether it moved.
+func (w *Watermarks) Raise(origin Origin, seq uint64) bool {
+	if seq <= w.At(origin) {
+		return false
+	}
+	w.Set(origin, seq)
+	return true
+}
+
+// Covers reports whether w is at least as far as v with every origin of v.
+func (w Watermarks) Covers(v Watermarks) bool {
+	for _, m := range v {
+		if w.At(m.Origin) < m.Seq {
+			return false
+		}
+	}
+	return true
+}
+
+// Clone returns a copy that shares nothing with w.
+func (w Watermarks) Clone() Watermarks { return slices.Clone(w) }
+
+func (w Watermarks) String() string {
+	var b strings.Builder
+	for i, m := range w {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(&b, "%v:%d", m.Origin, m.Seq)
+	}
+	return b.String()
+}
