@@ -79,12 +79,13 @@ type Status struct {
 	Facts Facts
 }
 
-// A Pull asks for Origin's log past From and grants the credit to send it.
+// A Pull opens streams and grants the credit to send on them.
 type Pull struct {
-	Origin store.Origin
-	From   uint64
-	// Credit is how many bytes of frames the sender of the Pull has room for. It
-	// replaces what is left of an earlier grant for this origin.
+	// From says past which number each origin's stream begins, or begins again.
+	// It is empty where a Pull only grants credit to the streams that are open.
+	From store.Watermarks
+	// Credit is how many bytes of frames, all streams together, the sender of the
+	// Pull has room for. It replaces what is left of an earlier grant.
 	Credit int
 }
 

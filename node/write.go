@@ -1,6 +1,10 @@
 package node
 
-import "hearsay/store"
+import (
+	"fmt"
+
+	"hearsay/store"
+)
 
 // A Write is a put or a delete that a client asked this node for.
 type Write struct {
@@ -19,4 +23,26 @@ type Ticket uint64
 type Reply struct {
 	Ticket  Ticket
 	Version store.Version
+}
+
+// The longest parts of a write, in bytes, as in Workers KV.
+const (
+	MaxValue    = 25 << 20
+	MaxMetadata = 1024
+)
+
+func (w Write) validate() error {
+	switch {
+	case w.Key.Namespace == "" || len(w.Key.Namespace) > store.MaxNamespace:
+		return fmt.Errorf("%w: namespace has %d bytes, must have 1 to %d", ErrWrite, len(w.Key.Namespace), store.MaxNamespace)
+	case w.Key.Name == "" || len(w.Key.Name) > store.MaxName:
+		return fmt.Errorf("%w: key has %d bytes, must have 1 to %d", ErrWrite, len(w.Key.Name), store.MaxName)
+	case len(w.Value) > MaxValue:
+		return fmt.Errorf("%w: value has %d bytes, must have at most %d", ErrWrite, len(w.Value), MaxValue)
+	case len(w.Metadata) > MaxMetadata:
+		return fmt.Errorf("%w: metadata has %d bytes, must have at most %d", ErrWrite, len(w.Metadata), MaxMetadata)
+	case w.Expires < 0:
+		return fmt.Errorf("%w: expiration %d is negative", ErrWrite, w.Expires)
+	}
+	return nil
 }

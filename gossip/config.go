@@ -1,0 +1,88 @@
+package gossip
+
+import (
+	"fmt"
+	"time"
+)
+
+// Config tunes how entries spread. Start from DefaultConfig.
+type Config struct {
+	// StatusInterval is the time between two statuses to every peer. It bounds
+	// how long the loss of a last frame goes unnoticed.
+	StatusInterval time.Duration
+	// Grace is how long a node that hears from a third party of rows it lacks
+	// waits for them to come by themselves, for they are mostly on their way.
+	Grace time.Duration
+	// PullTimeout is added to one and a half round trips: a pull that brought
+	// nothing for so long goes to another holder.
+	PullTimeout time.Duration
+	// UnknownRTT stands for the round trip to a peer in another region until one
+	// was measured.
+	UnknownRTT time.Duration
+	// MaxFrameBytes bounds one Frame before encoding. A single larger entry is
+	// still sent, alone.
+	MaxFrameBytes int
+	// MaxFrameRows bounds the rows of one Frame.
+	MaxFrameRows int
+	// Credit is how many bytes of frames a node grants a peer that it pulls
+	// from. It is renewed at half, so up to one and a half of it may be under
+	// way: at 3 MiB and 200 ms of round trip, over 100 Mbit/s.
+	Credit int
+	// FreshWindow is how many bytes of this node's own fresh frames may be under
+	// way to a peer unconfirmed. Past it the peer is left to pull at its pace.
+	FreshWindow int
+	// TurnBytes bounds what one Collect sends to all peers from open streams, so
+	// that a turn stays short. One frame more may be sent.
+	TurnBytes int
+	// MaxOrigins bounds the origins that a peer is believed to hold.
+	MaxOrigins int
+}
+
+// DefaultConfig returns settings for regions far apart.
+func DefaultConfig() Config {
+	return Config{
+		StatusInterval: 200 * time.Millisecond,
+		Grace:          200 * time.Millisecond,
+		PullTimeout:    150 * time.Millisecond,
+		UnknownRTT:     300 * time.Millisecond,
+		MaxFrameBytes:  256 << 10,
+		MaxFrameRows:   1024,
+		Credit:         3 << 20,
+		FreshWindow:    2 << 20,
+		TurnBytes:      1 << 20,
+		MaxOrigins:     1 << 16,
+	}
+}
+
+// Validate returns an error that names the first field out of its range.
+func (c Config) Validate() error {
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"StatusInterval", c.StatusInterval},
+		{"Grace", c.Grace},
+		{"PullTimeout", c.PullTimeout},
+		{"UnknownRTT", c.UnknownRTT},
+	} {
+		if d.value <= 0 {
+			return fmt.Errorf("gossip: %s is %v, must be positive", d.name, d.value)
+		}
+	}
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"MaxFrameBytes", c.MaxFrameBytes},
+		{"MaxFrameRows", c.MaxFrameRows},
+		{"Credit", c.Credit},
+		{"FreshWindow", c.FreshWindow},
+		{"TurnBytes", c.TurnBytes},
+		{"MaxOrigins", c.MaxOrigins},
+	} {
+		if n.value <= 0 {
+			return fmt.Errorf("gossip: %s is %d, must be positive", n.name, n.value)
+		}
+	}
+	return nil
+}

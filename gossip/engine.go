@@ -1,0 +1,154 @@
+package gossip
+
+import (
+	"time"
+
+	"hearsay/clock"
+	"hearsay/store"
+)
+
+// A Replica is what the engine needs of the node it works for. An error from
+// it means that its store failed.
+type Replica interface {
+	// Watermarks returns how far the replica is, the open turn included. The
+	// engine does not change it.
+	Watermarks() store.Watermarks
+	// Rows and Get read what is committed; see store.Store.
+	Rows(origin store.Origin, after uint64, limit int) ([]store.Row, error)
+	Get(key store.Key) (*store.Entry, error)
+	// Apply merges the entries of f and logs its rows past the watermark, which
+	// stays. It stops before the first row that is ahead of this machine's clock
+	// by more than the maximum skew: through is the last row taken in, and hold,
+	// if not 0, how long the next one has to wait.
+	Apply(now clock.Reading, f *Frame) (through uint64, hold time.Duration, err error)
+	// Raise moves the watermark of origin up to seq, every row of which is in.
+	Raise(origin store.Origin, seq uint64) error
+	Observe(e Event)
+}
+
+// A Draw is one random number for a purpose and what it is for: the same
+// arguments give the same number.
+type Draw func(purpose string, a, b uint64) uint64
+
+// Engine runs the protocol for one node. It does no I/O and starts no
+// goroutine: its owner feeds it inputs and collects its messages, all from one
+// goroutine.
+type Engine struct {
+	self    Peer
+	cfg     Config
+	draw    Draw
+	replica Replica
+
+	peers []*peer // sorted by ID
+
+	own    store.Origin // this node's present origin, zero before its first write
+	spread uint64       // how far own was sent as fresh
+
+	lacks []lack                // sorted by origin
+	ahead map[store.Origin]span // applied above the watermark
+
+	hash       uint64           // of the replica's watermarks
+	moved      store.Watermarks // since the last status to all
+	statusDue  bool
+	nextStatus time.Duration // Reading.Mono
+
+	first int  // whose open streams go first in the next Collect
+	more  bool // open streams have credit that the last Collect did not use
+	out   []Envelope
+}
+
+// NewEngine returns an engine without peers for a replica that holds what its
+// watermarks say. The config is valid.
+func NewEngine(self Peer, cfg Config, draw Draw, r Replica) *Engine {
+	phase := draw("status phase", hashText(string(self.ID)), 0) % uint64(cfg.StatusInterval)
+	return &Engine{
+		self:       self,
+		cfg:        cfg,
+		draw:       draw,
+		replica:    r,
+		ahead:      map[store.Origin]span{},
+		hash:       hashMarks(r.Watermarks()),
+		nextStatus: time.Duration(phase),
+	}
+}
+
+// Wrote tells the engine of the node's own write number seq under origin, its
+// present incarnation. The replica's watermark already covers it.
+func (e *Engine) Wrote(origin store.Origin, seq uint64) {
+	if origin != e.own {
+		e.own, e.spread = origin, seq-1
+	}
+	e.noteMoved(origin, seq-1, seq)
+}
+
+// Receive takes in a message, as gossip/wire decodes it: what it says was
+// checked for form, not for truth.
+func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error {
+	switch m := m.(type) {
+	case *Frame:
+		return e.receiveFrame(now, from, m)
+	case *Status:
+		e.receiveStatus(now, from, m)
+	case *Pull:
+		e.receivePull(from, m)
+	}
+	return nil
+}
+
+// Tick does whatever is due at now. Calling it early or twice does no harm.
+func (e *Engine) Tick(now clock.Reading) {
+	if now.Mono >= e.nextStatus {
+		e.statusDue = true
+		e.nextStatus = now.Mono + e.cfg.StatusInterval
+	}
+	e.tickLacks(now)
+}
+
+// NextTick returns the Reading.Mono at which Tick next has work to do.
+func (e *Engine) NextTick() time.Duration {
+	if e.more {
+		return 0
+	}
+	next := e.nextStatus
+	for i := range e.lacks {
+		next = min(next, e.deadline(&e.lacks[i]))
+	}
+	return next
+}
+
+// Collect returns the messages to send. It reads what is committed, so the
+// owner commits first; the error is the store's.
+func (e *Engine) Collect() ([]Envelope, error) {
+	e.collectStatus()
+	if err := e.collectFresh(); err != nil {
+		return nil, err
+	}
+	if err := e.collectStreams(); err != nil {
+		return nil, err
+	}
+	out := e.out
+	e.out = nil
+	return out, nil
+}
+
+func (e *Engine) send(to *peer, m Message) {
+	e.out = append(e.out, Envelope{To: to.ID, Message: m})
+}
+
+// raise moves the replica's watermark of origin up to seq.
+func (e *Engine) raise(origin store.Origin, seq uint64) error {
+	old := e.replica.Watermarks().At(origin)
+	if seq <= old {
+		return nil
+	}
+	if err := e.replica.Raise(origin, seq); err != nil {
+		return err
+	}
+	e.noteMoved(origin, old, seq)
+	return nil
+}
+
+func (e *Engine) noteMoved(origin store.Origin, old, seq uint64) {
+	e.hash += HashMark(origin, seq) - HashMark(origin, old)
+	e.moved.Set(origin, seq)
+}

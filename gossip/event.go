@@ -1,0 +1,67 @@
+package gossip
+
+import (
+	"time"
+
+	"hearsay/store"
+)
+
+// An Event is worth a log line, a counter or a line of trace. Its name is the
+// counter's and the trace's word for it.
+type Event interface{ EventName() string }
+
+type (
+	// PeerUp says that a stream to a peer is there, or there again.
+	PeerUp struct{ Peer Peer }
+	// PeerDown says that it is gone.
+	PeerDown struct{ Peer Peer }
+	// FrameApplied says that a frame was taken in. Ahead ones overtook rows that
+	// are still missing.
+	FrameApplied struct {
+		From   store.NodeID
+		Origin store.Origin
+		Rows   int
+		Ahead  bool
+	}
+	// FrameRepeated says that a frame held nothing new and was dropped.
+	FrameRepeated struct {
+		From   store.NodeID
+		Origin store.Origin
+	}
+	// OriginHeld says that a stream waits because an entry's timestamp is ahead of
+	// this machine's clock by more than the maximum skew.
+	OriginHeld struct {
+		Origin store.Origin
+		For    time.Duration
+	}
+	// GapFound says that rows past Mark and up to From went missing on the way.
+	GapFound struct {
+		Origin     store.Origin
+		Mark, From uint64
+	}
+	// Pulled says that a node asked for what it lacks of Origins origins.
+	Pulled struct {
+		To      store.NodeID
+		Origins int
+	}
+	// PullTimedOut says that a pull brought nothing in time.
+	PullTimedOut struct {
+		To     store.NodeID
+		Origin store.Origin
+	}
+	// MessageRefused says that a message made no sense here and was dropped.
+	MessageRefused struct {
+		From store.NodeID
+		Why  string
+	}
+)
+
+func (PeerUp) EventName() string         { return "peer_up" }
+func (PeerDown) EventName() string       { return "peer_down" }
+func (FrameApplied) EventName() string   { return "frame_applied" }
+func (FrameRepeated) EventName() string  { return "frame_repeated" }
+func (OriginHeld) EventName() string     { return "origin_held" }
+func (GapFound) EventName() string       { return "gap_found" }
+func (Pulled) EventName() string         { return "pulled" }
+func (PullTimedOut) EventName() string   { return "pull_timed_out" }
+func (MessageRefused) EventName() string { return "message_refused" }

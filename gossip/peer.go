@@ -1,0 +1,181 @@
+package gossip
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/store"
+)
+
+// A peer is what the engine knows of another node and owes it.
+type peer struct {
+	Peer
+
+	// What it holds, by its own word: have only rises while the stream is up.
+	have     store.Watermarks
+	haveHash uint64
+
+	// What the next status to it has to be.
+	ask       bool          // ask it for all its watermarks …
+	askAfter  time.Duration // … but not before
+	tell      bool          // tell it all of ours
+	confirm   bool          // tell it at once how far its frames brought us
+	unsettled int           // bytes of its frames since the last status to it
+
+	// Our own fresh frames under way to it.
+	fresh      []sent
+	freshBytes int
+
+	// Streams that it pulls from us, and the credit left for them.
+	streams []store.Mark // cursors: the next frame begins past Seq
+	credit  int
+
+	// What we pull from it.
+	received int           // bytes of its frames since our last grant
+	progress time.Duration // when a frame of a pull last moved us on
+	askedAt  time.Duration // when the pull now being measured left; 0 if none
+	rtt      time.Duration // from a pull to its first frame; 0 if unknown
+}
+
+// sent is a fresh frame under way.
+type sent struct {
+	through uint64
+	bytes   int
+}
+
+// PeerUp tells the engine that a stream to p is there. A second call says that
+// the stream broke and is there again: what was under way is lost.
+func (e *Engine) PeerUp(now clock.Reading, p Peer) {
+	fresh := &peer{Peer: p, ask: true, tell: true, askAfter: now.Mono}
+	i, known := e.findPeer(p.ID)
+	if known {
+		fresh.rtt = e.peers[i].rtt
+		e.peers[i] = fresh
+	} else {
+		e.peers = slices.Insert(e.peers, i, fresh)
+	}
+	e.releaseLacks(now, p.ID)
+	e.replica.Observe(PeerUp{Peer: p})
+}
+
+// PeerDown tells the engine that the stream to a peer is gone.
+func (e *Engine) PeerDown(now clock.Reading, id store.NodeID) {
+	i, known := e.findPeer(id)
+	if !known {
+		return
+	}
+	p := e.peers[i]
+	e.peers = slices.Delete(e.peers, i, i+1)
+	e.releaseLacks(now, id)
+	e.replica.Observe(PeerDown{Peer: p.Peer})
+}
+
+func (e *Engine) findPeer(id store.NodeID) (int, bool) {
+	return slices.BinarySearchFunc(e.peers, id, func(p *peer, id store.NodeID) int {
+		return strings.Compare(string(p.ID), string(id))
+	})
+}
+
+// peer returns the peer with id, or nil if no stream to it is up.
+func (e *Engine) peer(id store.NodeID) *peer {
+	if i, ok := e.findPeer(id); ok {
+		return e.peers[i]
+	}
+	return nil
+}
+
+// learn notes that p holds origin up to seq. It reports false where that would
+// pass the bound on origins.
+func (p *peer) learn(origin store.Origin, seq uint64, maxOrigins int) bool {
+	old := p.have.At(origin)
+	if seq <= old {
+		return true
+	}
+	if old == 0 && len(p.have) >= maxOrigins {
+		return false
+	}
+	p.have.Set(origin, seq)
+	p.haveHash += HashMark(origin, seq) - HashMark(origin, old)
+	return true
+}
+
+// settle forgets the fresh frames that p has confirmed.
+func (p *peer) settle(seq uint64) {
+	n := 0
+	for n < len(p.fresh) && p.fresh[n].through <= seq {
+		p.freshBytes -= p.fresh[n].bytes
+		n++
+	}
+	p.fresh = slices.Delete(p.fresh, 0, n)
+}
+
+func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) {
+	p := e.peer(from)
+	if p == nil {
+		e.replica.Observe(MessageRefused{From: from, Why: "status of a node to which no stream is up"})
+		return
+	}
+	for _, m := range s.Marks {
+		if !p.learn(m.Origin, m.Seq, e.cfg.MaxOrigins) {
+			e.replica.Observe(MessageRefused{From: from, Why: "status names more origins than the bound"})
+			return
+		}
+		if m.Origin != e.own && m.Seq > e.replica.Watermarks().At(m.Origin) {
+			e.notice(now, m.Origin, m.Seq, m.Origin.Node == from)
+		}
+	}
+	p.settle(p.have.At(e.own))
+	p.tell = p.tell || s.Want
+	// A status was lost if those that came do not add up to what it holds.
+	if p.haveHash != s.Hash && now.Mono >= p.askAfter {
+		p.ask = true
+		p.askAfter = now.Mono + 2*e.cfg.StatusInterval + e.rtt(p)
+	}
+}
+
+// collectStatus sends each peer the status it is due, one message for all that
+// are due the same.
+func (e *Engine) collectStatus() {
+	var made [4]*Status
+	for _, p := range e.peers {
+		if !e.statusDue && !p.ask && !p.tell && !p.confirm {
+			continue
+		}
+		kind := 0
+		if p.ask {
+			kind |= 1
+		}
+		if p.tell {
+			kind |= 2
+		}
+		if made[kind] == nil {
+			made[kind] = e.status(p.ask, p.tell)
+		}
+		e.send(p, made[kind])
+		p.ask, p.tell, p.confirm, p.unsettled = false, false, false, 0
+	}
+	if e.statusDue {
+		e.statusDue, e.moved = false, nil
+	}
+}
+
+func (e *Engine) status(want, full bool) *Status {
+	marks := e.moved
+	if full {
+		marks = e.replica.Watermarks()
+	}
+	return &Status{Marks: marks.Clone(), Full: full, Hash: e.hash, Want: want}
+}
+
+// rtt returns the round trip to p, measured or assumed.
+func (e *Engine) rtt(p *peer) time.Duration {
+	switch {
+	case p.rtt > 0:
+		return p.rtt
+	case p.Region == e.self.Region:
+		return 0
+	}
+	return e.cfg.UnknownRTT
+}

@@ -1,0 +1,130 @@
+package gossip
+
+import (
+	"fmt"
+
+	"hearsay/store"
+)
+
+// This file is the sending side of streams: fresh frames to everyone, and the
+// frames that a Pull asked for and gave credit for.
+
+// receivePull opens streams to a peer, or begins them again.
+func (e *Engine) receivePull(from store.NodeID, m *Pull) {
+	p := e.peer(from)
+	if p == nil {
+		e.replica.Observe(MessageRefused{From: from, Why: "pull of a node to which no stream is up"})
+		return
+	}
+	p.credit = min(m.Credit, e.cfg.Credit)
+	for _, start := range m.From {
+		// Only origins that are held get a stream, which bounds their number.
+		if e.replica.Watermarks().At(start.Origin) > start.Seq {
+			cursors := store.Watermarks(p.streams)
+			cursors.Set(start.Origin, start.Seq)
+			p.streams = cursors
+		}
+	}
+}
+
+// collectFresh sends what this node wrote since the last turn to every peer
+// that keeps up. The others find the gap and pull.
+func (e *Engine) collectFresh() error {
+	mark := e.replica.Watermarks().At(e.own)
+	for e.spread < mark {
+		if len(e.peers) == 0 {
+			e.spread = mark
+			return nil
+		}
+		f, err := e.frame(e.own, e.spread)
+		if err != nil {
+			return err
+		}
+		size := f.Size()
+		for _, p := range e.peers {
+			if p.freshBytes >= e.cfg.FreshWindow {
+				continue
+			}
+			e.send(p, f)
+			p.fresh = append(p.fresh, sent{through: f.Through(), bytes: size})
+			p.freshBytes += size
+		}
+		e.spread = f.Through()
+	}
+	return nil
+}
+
+// collectStreams sends on open streams as far as credit and the turn's budget
+// go, in a different order of peers each turn.
+func (e *Engine) collectStreams() error {
+	e.more = false
+	if len(e.peers) == 0 {
+		return nil
+	}
+	budget := e.cfg.TurnBytes
+	e.first = (e.first + 1) % len(e.peers)
+	for i := range e.peers {
+		p := e.peers[(e.first+i)%len(e.peers)]
+		for len(p.streams) > 0 && p.credit > 0 && budget > 0 {
+			size, err := e.advance(p)
+			if err != nil {
+				return err
+			}
+			p.credit -= size
+			budget -= size
+		}
+		e.more = e.more || len(p.streams) > 0 && p.credit > 0
+	}
+	return nil
+}
+
+// advance sends the next frame of p's first stream and returns its size. A
+// stream that has reached the watermark is closed.
+func (e *Engine) advance(p *peer) (int, error) {
+	cursor := &p.streams[0]
+	f, err := e.frame(cursor.Origin, cursor.Seq)
+	if err != nil {
+		return 0, err
+	}
+	e.send(p, f)
+	cursor.Seq = f.Through()
+	if cursor.Seq >= e.replica.Watermarks().At(cursor.Origin) {
+		p.streams = p.streams[1:]
+	}
+	return f.Size(), nil
+}
+
+// frame returns origin's log past after, which is below the watermark: at least
+// one row, and as many as the bounds of a frame allow. For each row it holds
+// what the key holds now, whoever wrote that; so rows may be left out by nobody,
+// while a value that was overwritten never travels.
+func (e *Engine) frame(origin store.Origin, after uint64) (*Frame, error) {
+	rows, err := e.replica.Rows(origin, after, e.cfg.MaxFrameRows)
+	if err != nil {
+		return nil, fmt.Errorf("read log of %v past %d: %w", origin, after, err)
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("log of %v has no row past %d, below its watermark", origin, after)
+	}
+	f := &Frame{Origin: origin, From: after}
+	index := make(map[store.Key]int, len(rows))
+	bytes := 0
+	for _, row := range rows {
+		i, held := index[row.Key]
+		if !held {
+			entry, err := e.replica.Get(row.Key)
+			if err != nil {
+				return nil, fmt.Errorf("log of %v names %v: %w", origin, row.Key, err)
+			}
+			if bytes > 0 && bytes+entry.Size() > e.cfg.MaxFrameBytes {
+				break
+			}
+			i = len(f.Entries)
+			index[row.Key] = i
+			f.Entries = append(f.Entries, entry)
+			bytes += entry.Size()
+		}
+		f.Rows = append(f.Rows, FrameRow{Entry: i, Timestamp: row.Timestamp})
+	}
+	return f, nil
+}

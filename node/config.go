@@ -1,0 +1,42 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"hearsay/gossip"
+	"hearsay/store"
+)
+
+// Config is what makes one node differ from another. Start from DefaultConfig.
+type Config struct {
+	ID     store.NodeID
+	Region string
+	// MaxSkew is how far apart any two machines' clocks may be. What is stamped
+	// further ahead of this machine's waits until it is not.
+	MaxSkew time.Duration
+	Gossip  gossip.Config
+	// Draw is all the chance a node has; see gossip.Draw.
+	Draw gossip.Draw
+	// Observe is told of events in order. It must not block; nil is allowed.
+	Observe func(Event)
+}
+
+// DefaultConfig returns a config that lacks only ID, Region and Draw.
+func DefaultConfig() Config {
+	return Config{MaxSkew: 500 * time.Millisecond, Gossip: gossip.DefaultConfig()}
+}
+
+// Validate returns an error that names the first field out of its range.
+func (c Config) Validate() error {
+	switch {
+	case c.ID == "" || len(c.ID) > store.MaxNodeID:
+		return fmt.Errorf("node: ID has %d bytes, must have 1 to %d", len(c.ID), store.MaxNodeID)
+	case c.MaxSkew <= 0:
+		return fmt.Errorf("node: MaxSkew is %v, must be positive", c.MaxSkew)
+	case c.Draw == nil:
+		return errors.New("node: Draw is nil, must be a source of chance")
+	}
+	return c.Gossip.Validate()
+}

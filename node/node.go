@@ -1,0 +1,254 @@
+// Package node is one replica: a deterministic state machine that takes
+// writes, messages and time in as method calls, and hands messages, replies and
+// the front that reads use back as values.
+//
+// A turn is the same wherever a node runs: inputs, then Tick, then Flush, then
+// the outside world. node/host drives one node on a real machine, sim drives
+// hundreds in one goroutine. DESIGN.md tells the life of a write and of a read.
+package node
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/gossip"
+	"hearsay/store"
+)
+
+// ErrWrite is returned by Node.Write for a write that no replica could hold.
+// Nothing changed.
+var ErrWrite = errors.New("node: bad write")
+
+// Node is one replica. Its methods must be called from one goroutine.
+type Node struct {
+	cfg    Config
+	store  store.Store
+	engine *gossip.Engine
+	hlc    *clock.HLC
+
+	batch store.Batch      // the open turn's writes, nil if there are none
+	marks store.Watermarks // the open turn's included
+	own   store.Origin     // zero until the first write
+	seq   uint64
+	wall  int64 // greatest wall time of any reading
+
+	ticket  Ticket
+	replies []Reply
+	fresh   bool  // no front was given yet
+	err     error // the first failure of the store; it ends the node
+}
+
+// Output is what a turn sends to the outside world.
+type Output struct {
+	Messages []gossip.Envelope
+	// Replies has one for each Write that is done.
+	Replies []Reply
+	// Front is what became readable, nil if nothing did. The receiver owns it.
+	Front *Front
+}
+
+// New returns a node on what st holds, in its first turn. Its first Flush gives
+// a front. The node owns st's batches but not st.
+func New(cfg Config, st store.Store) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	marks, err := st.Watermarks()
+	if err != nil {
+		return nil, fmt.Errorf("read watermarks: %w", err)
+	}
+	newest, err := st.Newest()
+	if err != nil {
+		return nil, fmt.Errorf("read newest timestamp: %w", err)
+	}
+	n := &Node{
+		cfg:   cfg,
+		store: st,
+		hlc:   clock.NewHLC(cfg.MaxSkew),
+		marks: marks,
+		fresh: true,
+	}
+	n.hlc.Restore(newest)
+	self := gossip.Peer{ID: cfg.ID, Region: cfg.Region}
+	n.engine = gossip.NewEngine(self, cfg.Gossip, cfg.Draw, replica{n})
+	return n, nil
+}
+
+// Write accepts w and returns the ticket under which a later Output replies. An
+// error means that w is refused, or that the node has failed; see Flush.
+func (n *Node) Write(now clock.Reading, w Write) (Ticket, error) {
+	n.look(now)
+	if err := w.validate(); err != nil {
+		return 0, err
+	}
+	if n.err != nil {
+		return 0, n.err
+	}
+	version, err := n.accept(now, w)
+	if err != nil {
+		n.err = err
+		return 0, err
+	}
+	n.ticket++
+	n.replies = append(n.replies, Reply{Ticket: n.ticket, Version: version})
+	n.observe(WriteAccepted{Key: w.Key, Version: version, Delete: w.Delete})
+	return n.ticket, nil
+}
+
+// accept gives w a version above the clock and above what its key holds now,
+// and the next number of this node's origin.
+func (n *Node) accept(now clock.Reading, w Write) (store.Version, error) {
+	old, err := n.current(w.Key)
+	if err != nil {
+		return store.Version{}, err
+	}
+	var above clock.Timestamp
+	if old != nil {
+		above = old.Version.Timestamp
+	}
+	t := n.hlc.Now(now.Wall, above)
+	if n.seq == 0 {
+		nonce := n.cfg.Draw("incarnation", uint64(t.Wall), uint64(t.Logical))
+		n.own = store.Origin{Node: n.cfg.ID, Incarnation: store.Incarnation{Start: t, Nonce: uint32(nonce)}}
+	}
+	e := &store.Entry{
+		Key:     w.Key,
+		Version: store.Version{Timestamp: t, Origin: n.own},
+		Seq:     n.seq + 1,
+	}
+	if w.Delete {
+		e.Tombstone = true
+	} else {
+		e.Value, e.Metadata, e.Expires = w.Value, w.Metadata, w.Expires
+	}
+	batch := n.open()
+	if err := batch.Put(e); err != nil {
+		return store.Version{}, fmt.Errorf("put %v: %w", e.Key, err)
+	}
+	row := store.Row{Seq: e.Seq, Key: e.Key, Timestamp: t}
+	if err := batch.Log(n.own, row); err != nil {
+		return store.Version{}, fmt.Errorf("log %v: %w", e.Key, err)
+	}
+	if err := (replica{n}).Raise(n.own, e.Seq); err != nil {
+		return store.Version{}, err
+	}
+	n.seq = e.Seq
+	n.engine.Wrote(n.own, n.seq)
+	return e.Version, nil
+}
+
+// Receive takes in a message from a peer. One that makes no sense is dropped
+// and observed, never an error.
+func (n *Node) Receive(now clock.Reading, from store.NodeID, m gossip.Message) {
+	n.look(now)
+	if n.err != nil {
+		return
+	}
+	if err := n.engine.Receive(now, from, m); err != nil {
+		n.err = fmt.Errorf("receive from %s: %w", from, err)
+	}
+}
+
+// PeerUp says that a stream to p is there. A second one says that it broke and
+// is there again.
+func (n *Node) PeerUp(now clock.Reading, p gossip.Peer) {
+	n.look(now)
+	n.engine.PeerUp(now, p)
+}
+
+// PeerDown says that the stream to a peer is gone.
+func (n *Node) PeerDown(now clock.Reading, id store.NodeID) {
+	n.look(now)
+	n.engine.PeerDown(now, id)
+}
+
+// Tick does whatever is due at now. Calling it early or twice does no harm.
+func (n *Node) Tick(now clock.Reading) {
+	n.look(now)
+	n.engine.Tick(now)
+}
+
+// NextTick returns the Reading.Mono at which Tick next has work to do. One that
+// has passed means at once.
+func (n *Node) NextTick() time.Duration { return n.engine.NextTick() }
+
+// Flush commits all that the turn wrote, and only then releases what the turn
+// caused. An error means that nothing was released and that the node must
+// stop; every later call repeats it.
+func (n *Node) Flush() (Output, error) {
+	if n.err == nil {
+		out, err := n.flush()
+		if err == nil {
+			return out, nil
+		}
+		n.err = err
+	}
+	return Output{}, n.err
+}
+
+func (n *Node) flush() (Output, error) {
+	wrote := n.batch != nil
+	if err := n.commit(); err != nil {
+		return Output{}, fmt.Errorf("commit: %w", err)
+	}
+	messages, err := n.engine.Collect()
+	if err != nil {
+		return Output{}, fmt.Errorf("collect messages: %w", err)
+	}
+	out := Output{Messages: messages, Replies: n.replies}
+	if wrote || n.fresh {
+		snapshot, err := n.store.Snapshot()
+		if err != nil {
+			return Output{}, fmt.Errorf("take snapshot: %w", err)
+		}
+		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall}
+		n.fresh = false
+	}
+	n.replies = nil
+	return out, nil
+}
+
+func (n *Node) commit() error {
+	if n.batch == nil {
+		return nil
+	}
+	err := n.batch.Commit(true)
+	err = errors.Join(err, n.batch.Close())
+	n.batch = nil
+	return err
+}
+
+// Watermarks returns how far the node is, the open turn included. The caller
+// may keep it.
+func (n *Node) Watermarks() store.Watermarks { return n.marks.Clone() }
+
+// open returns the turn's batch.
+func (n *Node) open() store.Batch {
+	if n.batch == nil {
+		n.batch = n.store.NewBatch()
+	}
+	return n.batch
+}
+
+// current returns the entry of key as the open turn leaves it, nil if there is
+// none.
+func (n *Node) current(key store.Key) (*store.Entry, error) {
+	e, err := n.open().Get(key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get %v: %w", key, err)
+	}
+	return e, nil
+}
+
+func (n *Node) look(now clock.Reading) { n.wall = max(n.wall, now.Wall) }
+
+func (n *Node) observe(e Event) {
+	if n.cfg.Observe != nil {
+		n.cfg.Observe(e)
+	}
+}

@@ -1,0 +1,91 @@
+package node
+
+import (
+	"fmt"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/gossip"
+	"hearsay/store"
+)
+
+// replica is the node as its gossip engine sees it.
+type replica struct{ n *Node }
+
+func (r replica) Watermarks() store.Watermarks { return r.n.marks }
+
+func (r replica) Rows(origin store.Origin, after uint64, limit int) ([]store.Row, error) {
+	return r.n.store.Rows(origin, after, limit)
+}
+
+func (r replica) Get(key store.Key) (*store.Entry, error) { return r.n.store.Get(key) }
+
+func (r replica) Observe(e gossip.Event) { r.n.observe(e) }
+
+func (r replica) Raise(origin store.Origin, seq uint64) error {
+	if seq <= r.n.marks.At(origin) {
+		panic("node: watermark of " + origin.String() + " would go back")
+	}
+	r.n.marks.Set(origin, seq)
+	if err := r.n.open().SetMark(origin, seq); err != nil {
+		return fmt.Errorf("raise watermark of %v: %w", origin, err)
+	}
+	return nil
+}
+
+// Apply takes f in row by row, so that a timestamp too far ahead stops it
+// between two rows and not inside one.
+func (r replica) Apply(now clock.Reading, f *gossip.Frame) (through uint64, hold time.Duration, err error) {
+	mark := r.n.marks.At(f.Origin)
+	merged := make([]bool, len(f.Entries))
+	superseded := 0
+	for i, row := range f.Rows {
+		seq := f.From + 1 + uint64(i)
+		e := f.Entries[row.Entry]
+		if ahead := r.ahead(now, row, e); ahead > r.n.cfg.MaxSkew {
+			return seq - 1, ahead - r.n.cfg.MaxSkew, nil
+		}
+		if !merged[row.Entry] {
+			merged[row.Entry] = true
+			won, err := r.merge(now, e)
+			if err != nil {
+				return 0, 0, err
+			}
+			if !won {
+				superseded++
+			}
+		}
+		if seq <= mark {
+			continue
+		}
+		if err := r.n.open().Log(f.Origin, store.Row{Seq: seq, Key: e.Key, Timestamp: row.Timestamp}); err != nil {
+			return 0, 0, fmt.Errorf("log %v of %v: %w", e.Key, f.Origin, err)
+		}
+	}
+	r.n.observe(EntriesMerged{Offered: len(f.Entries), Won: len(f.Entries) - superseded})
+	return f.Through(), 0, nil
+}
+
+// ahead returns how far the later of a row's timestamp and its entry's is
+// beyond this machine's physical clock.
+func (r replica) ahead(now clock.Reading, row gossip.FrameRow, e *store.Entry) time.Duration {
+	return max(r.n.hlc.Ahead(row.Timestamp, now.Wall), r.n.hlc.Ahead(e.Version.Timestamp, now.Wall))
+}
+
+// merge makes e the entry of its key unless the key holds its equal or better.
+func (r replica) merge(now clock.Reading, e *store.Entry) (won bool, err error) {
+	old, err := r.n.current(e.Key)
+	if err != nil {
+		return false, err
+	}
+	if err := r.n.hlc.Observe(e.Version.Timestamp, now.Wall); err != nil {
+		return false, fmt.Errorf("observe %v: %w", e.Version, err)
+	}
+	if !e.Supersedes(old) {
+		return false, nil
+	}
+	if err := r.n.open().Put(e); err != nil {
+		return false, fmt.Errorf("put %v: %w", e.Key, err)
+	}
+	return true, nil
+}
