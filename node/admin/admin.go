@@ -1,0 +1,75 @@
+// Package admin serves a node's admin port: is it alive, is it ready, what does
+// it measure, how far is it, and, where the network is emulated, the rules that
+// cut it.
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"hearsay/node/host/wan"
+)
+
+// A Source is the node that the handler speaks for. Its methods are called from
+// many goroutines and do not block.
+type Source interface {
+	// Alive returns why the node has stopped, or nil while it runs.
+	Alive() error
+	// Ready returns why clients should not be sent here yet, or nil.
+	Ready() error
+	// Status returns what the node is and how far it is.
+	Status() Status
+}
+
+// Options is what a node may have to show besides its status.
+type Options struct {
+	// Metrics is shown at /metrics. Nil shows none.
+	Metrics prometheus.Gatherer
+	// WAN is the emulated network that the chaos rules act on. Nil refuses them.
+	WAN *wan.Network
+}
+
+// New returns the handler of the admin port. It asks nobody who they are, so it
+// belongs on an address that only operators reach.
+func New(s Source, opt Options) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		status, body := verdict("alive", s.Alive())
+		answer(w, status, body)
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		status, body := verdict("ready", s.Ready())
+		answer(w, status, body)
+	})
+	mux.HandleFunc("GET /admin/v1/status", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, s.Status())
+	})
+	if opt.Metrics != nil {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(opt.Metrics, promhttp.HandlerOpts{}))
+	}
+	chaos(mux, opt.WAN)
+	return mux
+}
+
+// verdict returns the answer to a question of yes or no.
+func verdict(question string, why error) (status int, body any) {
+	if why != nil {
+		return http.StatusServiceUnavailable, map[string]any{question: false, "why": why.Error()}
+	}
+	return http.StatusOK, map[string]any{question: true}
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(body) // the status is out: a client that went away is told nothing
+}
+
+func refuse(w http.ResponseWriter, status int, why string) {
+	answer(w, status, map[string]string{"error": why})
+}
