@@ -1,0 +1,220 @@
+package gossip_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/gossip"
+	"hearsay/store"
+)
+
+// replica is the least that an engine can work for.
+type replica struct {
+	marks   store.Watermarks
+	rows    map[store.Origin]map[uint64]store.Row
+	entries map[store.Key]*store.Entry
+	horizon int64 // wall time past which a row is held; 0 is never
+	events  []gossip.Event
+}
+
+func newReplica() *replica {
+	return &replica{rows: map[store.Origin]map[uint64]store.Row{}, entries: map[store.Key]*store.Entry{}}
+}
+
+func (r *replica) Watermarks() store.Watermarks { return r.marks }
+func (r *replica) Observe(e gossip.Event)       { r.events = append(r.events, e) }
+
+func (r *replica) Get(key store.Key) (*store.Entry, error) {
+	if e := r.entries[key]; e != nil {
+		return e, nil
+	}
+	return nil, store.ErrNotFound
+}
+
+func (r *replica) Rows(o store.Origin, after uint64, limit int) ([]store.Row, error) {
+	var rows []store.Row
+	for seq := after + 1; seq <= r.marks.At(o) && len(rows) < limit; seq++ {
+		rows = append(rows, r.rows[o][seq])
+	}
+	return rows, nil
+}
+
+func (r *replica) Raise(o store.Origin, seq uint64) error {
+	if old := r.marks.At(o); seq <= old {
+		return fmt.Errorf("raised %v from %d to %d", o, old, seq)
+	}
+	for s := r.marks.At(o) + 1; s <= seq; s++ {
+		if _, ok := r.rows[o][s]; !ok {
+			return fmt.Errorf("raised %v to %d without row %d", o, seq, s)
+		}
+	}
+	r.marks.Set(o, seq)
+	return nil
+}
+
+func (r *replica) Apply(_ clock.Reading, f *gossip.Frame) (uint64, time.Duration, error) {
+	for i, row := range f.Rows {
+		seq := f.From + 1 + uint64(i)
+		if r.horizon > 0 && row.Timestamp.Wall > r.horizon {
+			return seq - 1, time.Duration(row.Timestamp.Wall - r.horizon), nil
+		}
+		e := f.Entries[row.Entry]
+		if e.Supersedes(r.entries[e.Key]) {
+			r.entries[e.Key] = e
+		}
+		r.log(f.Origin, store.Row{Seq: seq, Key: e.Key, Timestamp: row.Timestamp})
+	}
+	return f.Through(), 0, nil
+}
+
+func (r *replica) log(o store.Origin, row store.Row) {
+	if r.rows[o] == nil {
+		r.rows[o] = map[uint64]store.Row{}
+	}
+	r.rows[o][row.Seq] = row
+}
+
+func (r *replica) count(name string) int {
+	n := 0
+	for _, e := range r.events {
+		if e.EventName() == name {
+			n++
+		}
+	}
+	return n
+}
+
+// A site is an engine, its replica, and what it has written.
+type site struct {
+	*gossip.Engine
+	replica *replica
+	peer    gossip.Peer
+	origin  store.Origin
+}
+
+// A net carries messages between sites at once, in order, except for those that
+// lose says are lost.
+type net struct {
+	t     *testing.T
+	now   clock.Reading
+	sites []*site
+	lose  func(from, to store.NodeID, m gossip.Message) bool
+	sent  []sent
+}
+
+type sent struct {
+	from, to store.NodeID
+	message  gossip.Message
+}
+
+// draw is a source of chance that always says the same of different things.
+func draw(purpose string, a, b uint64) uint64 { return (a ^ b) * 0x9e3779b97f4a7c15 >> 3 }
+
+// newNet returns sites of the given names in regions "name[0]", all peers of
+// each other.
+func newNet(t *testing.T, cfg gossip.Config, names ...string) *net {
+	t.Helper()
+	n := &net{t: t, now: clock.Reading{Wall: 1e18}}
+	for _, name := range names {
+		r := newReplica()
+		p := gossip.Peer{ID: store.NodeID(name), Region: name[:1]}
+		n.sites = append(n.sites, &site{
+			Engine:  gossip.NewEngine(p, cfg, draw, r),
+			replica: r,
+			peer:    p,
+			origin:  store.Origin{Node: p.ID, Incarnation: store.Incarnation{Nonce: 1}},
+		})
+	}
+	for _, a := range n.sites {
+		for _, b := range n.sites {
+			if a != b {
+				a.PeerUp(n.now, b.peer)
+			}
+		}
+	}
+	n.settle()
+	return n
+}
+
+func (n *net) site(id store.NodeID) *site {
+	for _, s := range n.sites {
+		if s.peer.ID == id {
+			return s
+		}
+	}
+	n.t.Fatalf("no site %s", id)
+	return nil
+}
+
+// write has s write value under name.
+func (n *net) write(s *site, name string, size int) *store.Entry {
+	seq := s.replica.marks.At(s.origin) + 1
+	n.now.Wall++
+	e := &store.Entry{
+		Key:     store.Key{Namespace: "n", Name: name},
+		Value:   make([]byte, size),
+		Version: store.Version{Timestamp: clock.Timestamp{Wall: n.now.Wall}, Origin: s.origin},
+		Seq:     seq,
+	}
+	s.replica.entries[e.Key] = e
+	s.replica.log(s.origin, store.Row{Seq: seq, Key: e.Key, Timestamp: e.Version.Timestamp})
+	s.replica.marks.Set(s.origin, seq)
+	s.Wrote(s.origin, seq)
+	return e
+}
+
+// settle delivers until nobody has anything to send at this time.
+func (n *net) settle() {
+	n.t.Helper()
+	for range 1000 {
+		var out []sent
+		for _, s := range n.sites {
+			s.Tick(n.now)
+			envs, err := s.Collect()
+			if err != nil {
+				n.t.Fatalf("Collect at %s: %v", s.peer.ID, err)
+			}
+			for _, env := range envs {
+				out = append(out, sent{s.peer.ID, env.To, env.Message})
+			}
+		}
+		if len(out) == 0 {
+			return
+		}
+		n.sent = append(n.sent, out...)
+		for _, m := range out {
+			n.deliver(m)
+		}
+	}
+	n.t.Fatal("the sites never came to rest")
+}
+
+func (n *net) deliver(m sent) {
+	n.t.Helper()
+	if n.lose != nil && n.lose(m.from, m.to, m.message) {
+		return
+	}
+	if err := n.site(m.to).Receive(n.now, m.from, m.message); err != nil {
+		n.t.Fatalf("Receive at %s: %v", m.to, err)
+	}
+}
+
+// run lets d pass in steps of 10 ms.
+func (n *net) run(d time.Duration) {
+	n.t.Helper()
+	for end := n.now.Mono + d; n.now.Mono < end; {
+		n.now.Mono += 10 * time.Millisecond
+		n.now.Wall += int64(10 * time.Millisecond)
+		n.settle()
+	}
+}
+
+// covers fails the test unless s covers origin up to seq.
+func (n *net) covers(s *site, origin store.Origin, seq uint64) {
+	n.t.Helper()
+	if got := s.replica.marks.At(origin); got != seq {
+		n.t.Fatalf("watermark of %s at %s = %d, want %d", origin.Node, s.peer.ID, got, seq)
+	}
+}
