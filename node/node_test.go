@@ -193,7 +193,7 @@ func TestRestartBeginsANewOrigin(t *testing.T) {
 	a := write(t, open(t, "a", st), at(100), put("k", "1"))
 	n := open(t, "a", st)
 	n.PeerUp(at(1), gossip.Peer{ID: "b"})
-	b := write(t, n, at(50), put("k", "2")) // restarted with its clock behind
+	b := write(t, n, at(50), put("another", "2")) // restarted with its clock behind
 	first, second := a.Replies[0].Version, b.Replies[0].Version
 	if first.Origin == second.Origin {
 		t.Errorf("both lives of the node write under %v", first.Origin)
