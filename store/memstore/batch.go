@@ -1,0 +1,112 @@
+package memstore
+
+import (
+	"errors"
+	"fmt"
+
+	"hearsay/store"
+)
+
+var (
+	errDone = errors.New("memstore: the batch is committed or closed")
+	errSeq  = errors.New("memstore: rows are numbered from 1")
+)
+
+type batch struct {
+	store *Store
+	life  int
+	done  bool
+
+	entries map[store.Key]*store.Entry // the last put of each key, for reading
+	puts    []*store.Entry
+	rows    []logged
+	marks   []store.Mark
+}
+
+type logged struct {
+	origin store.Origin
+	row    store.Row
+}
+
+func (b *batch) Get(key store.Key) (*store.Entry, error) {
+	if err := b.usable(); err != nil {
+		return nil, err
+	}
+	if e, ok := b.entries[key]; ok {
+		return e, nil
+	}
+	return get(b.store.entries, key)
+}
+
+func (b *batch) Put(e *store.Entry) error {
+	if err := b.usable(); err != nil {
+		return err
+	}
+	b.entries[e.Key] = e
+	b.puts = append(b.puts, e)
+	return nil
+}
+
+func (b *batch) Log(origin store.Origin, row store.Row) error {
+	if err := b.usable(); err != nil {
+		return err
+	}
+	if row.Seq == 0 {
+		return fmt.Errorf("log %v: %w", origin, errSeq)
+	}
+	b.rows = append(b.rows, logged{origin, row})
+	return nil
+}
+
+func (b *batch) SetMark(origin store.Origin, seq uint64) error {
+	if err := b.usable(); err != nil {
+		return err
+	}
+	b.marks = append(b.marks, store.Mark{Origin: origin, Seq: seq})
+	return nil
+}
+
+func (b *batch) Commit(sync bool) error {
+	if err := b.usable(); err != nil {
+		return err
+	}
+	b.done = true
+	s := b.store
+	if sync {
+		s.tail = nil
+	} else {
+		s.remember(b)
+	}
+	for _, e := range b.puts {
+		s.entries.Set(e)
+		if e.Version.Timestamp.Compare(s.newest) > 0 {
+			s.newest = e.Version.Timestamp
+		}
+	}
+	for _, l := range b.rows {
+		s.log(l.origin).add(l.row)
+		if l.row.Timestamp.Compare(s.newest) > 0 {
+			s.newest = l.row.Timestamp
+		}
+	}
+	for _, m := range b.marks {
+		s.marks.Set(m.Origin, m.Seq)
+	}
+	return nil
+}
+
+func (b *batch) Close() error {
+	b.done = true
+	b.entries, b.puts, b.rows, b.marks = nil, nil, nil, nil
+	return nil
+}
+
+func (b *batch) usable() error {
+	switch {
+	case b.store.closed, b.life != b.store.life:
+		return store.ErrClosed
+	case b.done:
+		return errDone
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package memstore
+
+import (
+	"hearsay/clock"
+	"hearsay/store"
+)
+
+// A tail is how the store stood at its last synced commit: the parts that are
+// cheap to keep whole, and of the logs those that were added to since.
+type tail struct {
+	entries *tree
+	marks   store.Watermarks
+	newest  clock.Timestamp
+	logs    []formerLog // in the order they changed; an origin may recur
+}
+
+type formerLog struct {
+	origin store.Origin
+	log    log
+}
+
+// remember keeps what committing b without sync is about to change.
+func (s *Store) remember(b *batch) {
+	if s.tail == nil {
+		s.tail = &tail{entries: s.entries.IsoCopy(), marks: s.marks.Clone(), newest: s.newest}
+	}
+	var last store.Origin
+	for i, l := range b.rows {
+		if i > 0 && l.origin == last {
+			continue
+		}
+		last = l.origin
+		s.tail.logs = append(s.tail.logs, formerLog{last, s.log(last).clone()})
+	}
+}
+
+// Crash takes back every commit since the last one with sync set and leaves the
+// store as a reopened one: batches from before the crash return
+// store.ErrClosed. Snapshots from before it keep what they show. A closed store
+// stays closed.
+func (s *Store) Crash() {
+	s.life++
+	t := s.tail
+	if t == nil {
+		return
+	}
+	s.tail = nil
+	s.entries, s.marks, s.newest = t.entries, t.marks, t.newest
+	for i := len(t.logs) - 1; i >= 0; i-- {
+		*s.log(t.logs[i].origin) = t.logs[i].log
+	}
+}

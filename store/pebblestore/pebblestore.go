@@ -1,0 +1,194 @@
+// Package pebblestore is a replica on disk, in Pebble.
+//
+// keys.go and record.go say what the bytes are; store/DESIGN.md says why.
+package pebblestore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"hearsay/clock"
+	"hearsay/store"
+)
+
+// ErrLocked is returned by Open for a directory that another store, of this
+// process or another, has open.
+var ErrLocked = errors.New("pebblestore: the data directory is in use by another node; stop that node, or give this one a directory of its own")
+
+// A Store is a replica on disk. Its methods may be called from any goroutine, a
+// batch's from one.
+type Store struct {
+	db   *pebble.DB
+	lock *pebble.Lock
+
+	// use is held for reading by every call that touches db, for writing by
+	// Close.
+	use    sync.RWMutex
+	closed bool
+
+	mu        sync.Mutex // guards what follows; held for moments only
+	failed    error      // the first failed commit
+	marks     store.Watermarks
+	newest    clock.Timestamp
+	snapshots int // open ones
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the store in dir, which it creates if need be and locks. Errors
+// include ErrLocked, and one that names a field of opt.
+func Open(dir string, opt Options) (*Store, error) {
+	if err := opt.Validate(); err != nil {
+		return nil, err
+	}
+	if opt.FS == nil {
+		opt.FS = vfs.Default
+	}
+	s, err := open(dir, opt)
+	if err != nil {
+		return nil, fmt.Errorf("open store in %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func open(dir string, opt Options) (*Store, error) {
+	if err := opt.FS.MkdirAll(dir, 0o750); err != nil {
+		return nil, err
+	}
+	lock, err := lockDirectory(dir, opt.FS)
+	if err != nil {
+		return nil, err
+	}
+	po := opt.pebble()
+	po.Lock = lock
+	db, err := pebble.Open(dir, po)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s := &Store{db: db, lock: lock}
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, db.Close(), lock.Close())
+	}
+	return s, nil
+}
+
+// lockDirectory tells a lock that is held from one that cannot be made: only the
+// latter names a file.
+func lockDirectory(dir string, fsys vfs.FS) (*pebble.Lock, error) {
+	lock, err := pebble.LockDirectory(dir, fsys)
+	var path *fs.PathError
+	if err == nil || errors.As(err, &path) {
+		return lock, err
+	}
+	return nil, fmt.Errorf("%w (%w)", ErrLocked, err)
+}
+
+// load reads the little that is kept in memory.
+func (s *Store) load() error {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindWatermark}, UpperBound: []byte{kindWatermark + 1}})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		origin, err := parseWatermarkKey(it.Key())
+		if err != nil {
+			return fmt.Errorf("watermark %x: %w", it.Key(), err)
+		}
+		seq, err := parseWatermark(it.Value())
+		if err != nil {
+			return fmt.Errorf("watermark of %v: %w", origin, err)
+		}
+		s.marks = append(s.marks, store.Mark{Origin: origin, Seq: seq})
+	}
+	if err := it.Error(); err != nil {
+		return err
+	}
+	b, closer, err := s.db.Get([]byte{kindNewest})
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	if s.newest, err = parseNewest(b); err != nil {
+		return fmt.Errorf("newest timestamp: %w", err)
+	}
+	return nil
+}
+
+// begin admits a call that touches the database. Without an error, it is ended
+// by s.use.RUnlock.
+func (s *Store) begin() error {
+	s.use.RLock()
+	if s.closed {
+		s.use.RUnlock()
+		return store.ErrClosed
+	}
+	if err := s.failure(); err != nil {
+		s.use.RUnlock()
+		return err
+	}
+	return nil
+}
+
+func (s *Store) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
+// Watermarks implements store.Store.
+func (s *Store) Watermarks() (store.Watermarks, error) {
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	defer s.use.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.marks.Clone(), nil
+}
+
+// Newest implements store.Store.
+func (s *Store) Newest() (clock.Timestamp, error) {
+	if err := s.begin(); err != nil {
+		return clock.Timestamp{}, err
+	}
+	defer s.use.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newest, nil
+}
+
+// Close waits for the calls that are under way, then closes the database and
+// unlocks its directory. While a snapshot is open it returns an error and
+// changes nothing. A store with a failed commit is abandoned as it stands: it
+// keeps its lock until the process ends.
+func (s *Store) Close() error {
+	s.use.Lock()
+	defer s.use.Unlock()
+	if s.closed {
+		return store.ErrClosed
+	}
+	s.mu.Lock()
+	open, failed := s.snapshots, s.failed
+	s.mu.Unlock()
+	if failed != nil {
+		s.closed = true
+		return fmt.Errorf("close: %w", failed)
+	}
+	if open > 0 {
+		return fmt.Errorf("pebblestore: close: %d snapshots are open, close them first", open)
+	}
+	s.closed = true
+	if err := errors.Join(s.db.Close(), s.lock.Close()); err != nil {
+		return fmt.Errorf("close: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+package pebblestore
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"hearsay/clock"
+	"hearsay/store"
+)
+
+// A record is what a key holds. It begins with its format, so that a later
+// release can tell an old one from its own. Numbers are varints; text and bytes
+// carry their length, but for the last one.
+//
+//	entry      format flags timestamp node start nonce seq [expires] [metadata] value
+//	row        format timestamp namespace name
+//	watermark  format seq
+//	newest     format timestamp
+const recordFormat = 1
+
+const (
+	flagTombstone = 1 << iota
+	flagExpires
+	flagMetadata
+	flagsKnown = flagTombstone | flagExpires | flagMetadata
+)
+
+func appendEntry(b []byte, e *store.Entry) []byte {
+	var flags byte
+	if e.Tombstone {
+		flags |= flagTombstone
+	}
+	if e.Expires != 0 {
+		flags |= flagExpires
+	}
+	if e.Metadata != nil {
+		flags |= flagMetadata
+	}
+	o := e.Version.Origin
+	b = append(b, recordFormat, flags)
+	b = appendTimestamp(b, e.Version.Timestamp)
+	b = appendBytes(b, string(o.Node))
+	b = appendTimestamp(b, o.Incarnation.Start)
+	b = binary.AppendUvarint(b, uint64(o.Incarnation.Nonce))
+	b = binary.AppendUvarint(b, e.Seq)
+	if e.Expires != 0 {
+		b = binary.AppendVarint(b, e.Expires)
+	}
+	if e.Metadata != nil {
+		b = appendBytes(b, string(e.Metadata))
+	}
+	return append(b, e.Value...)
+}
+
+// parseEntry keeps nothing of b.
+func parseEntry(key store.Key, b []byte) (*store.Entry, error) {
+	r := record{rest: b}
+	r.format()
+	flags := r.byte()
+	if flags&^flagsKnown != 0 {
+		r.fail()
+	}
+	e := &store.Entry{Key: key, Tombstone: flags&flagTombstone != 0}
+	e.Version.Timestamp = r.timestamp()
+	e.Version.Origin.Node = store.NodeID(r.bytes())
+	e.Version.Origin.Incarnation.Start = r.timestamp()
+	e.Version.Origin.Incarnation.Nonce = r.uint32()
+	e.Seq = r.uvarint()
+	if flags&flagExpires != 0 {
+		e.Expires = r.varint()
+	}
+	var metadata []byte
+	if flags&flagMetadata != 0 {
+		metadata = r.bytes()
+	}
+	if e.Tombstone && len(r.rest) > 0 {
+		r.fail()
+	}
+	if r.err != nil {
+		return nil, fmt.Errorf("entry %v: %w", key, r.err)
+	}
+	// One piece of memory for both, cut so that neither can grow into the other.
+	own := append(make([]byte, 0, len(metadata)+len(r.rest)), metadata...)
+	own = append(own, r.rest...)
+	if flags&flagMetadata != 0 {
+		e.Metadata = own[:len(metadata):len(metadata)]
+	}
+	if !e.Tombstone {
+		e.Value = own[len(metadata):]
+	}
+	return e, nil
+}
+
+func appendRow(b []byte, row store.Row) []byte {
+	b = appendTimestamp(append(b, recordFormat), row.Timestamp)
+	b = appendBytes(b, row.Key.Namespace)
+	return append(b, row.Key.Name...)
+}
+
+func parseRow(seq uint64, b []byte) (store.Row, error) {
+	r := record{rest: b}
+	r.format()
+	row := store.Row{Seq: seq, Timestamp: r.timestamp()}
+	row.Key.Namespace = string(r.bytes())
+	if r.err != nil {
+		return store.Row{}, fmt.Errorf("row %d: %w", seq, r.err)
+	}
+	row.Key.Name = string(r.rest)
+	return row, nil
+}
+
+func watermarkRecord(seq uint64) []byte {
+	return binary.AppendUvarint([]byte{recordFormat}, seq)
+}
+
+func parseWatermark(b []byte) (uint64, error) {
+	r := record{rest: b}
+	r.format()
+	seq := r.uvarint()
+	r.end()
+	return seq, r.err
+}
+
+func newestRecord(t clock.Timestamp) []byte { return appendTimestamp([]byte{recordFormat}, t) }
+
+func parseNewest(b []byte) (clock.Timestamp, error) {
+	r := record{rest: b}
+	r.format()
+	t := r.timestamp()
+	r.end()
+	return t, r.err
+}
+
+func appendTimestamp(b []byte, t clock.Timestamp) []byte {
+	b = binary.AppendUvarint(b, uint64(t.Wall))
+	return binary.AppendUvarint(b, uint64(t.Logical))
+}
+
+func appendBytes(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// A record reads from the front of rest until the first error, after which it
+// gives zeros.
+type record struct {
+	rest []byte
+	err  error
+}
+
+func (r *record) fail() {
+	if r.err == nil {
+		r.err = errCorrupt
+	}
+	r.rest = nil
+}
+
+func (r *record) end() {
+	if len(r.rest) > 0 {
+		r.fail()
+	}
+}
+
+func (r *record) format() {
+	if f := r.byte(); r.err == nil && f != recordFormat {
+		r.err = fmt.Errorf("pebblestore: format %d is not known to this release; use the one that wrote it or a later one", f)
+		r.rest = nil
+	}
+}
+
+func (r *record) byte() byte {
+	if len(r.rest) == 0 {
+		r.fail()
+		return 0
+	}
+	c := r.rest[0]
+	r.rest = r.rest[1:]
+	return c
+}
+
+func (r *record) uvarint() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+func (r *record) varint() int64 {
+	v, n := binary.Varint(r.rest)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+func (r *record) uint32() uint32 {
+	v := r.uvarint()
+	if v > math.MaxUint32 {
+		r.fail()
+		return 0
+	}
+	return uint32(v)
+}
+
+func (r *record) timestamp() clock.Timestamp {
+	wall := r.uvarint()
+	if wall > math.MaxInt64 {
+		r.fail()
+	}
+	return clock.Timestamp{Wall: int64(wall), Logical: r.uint32()}
+}
+
+// bytes returns a part of what is read from.
+func (r *record) bytes() []byte {
+	n := r.uvarint()
+	if n > uint64(len(r.rest)) {
+		r.fail()
+		return nil
+	}
+	b := r.rest[:n]
+	r.rest = r.rest[n:]
+	return b
+}
