@@ -1,0 +1,431 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/gossip"
+	"hearsay/node"
+	"hearsay/store"
+)
+
+// A Violation is a promise that did not hold.
+type Violation struct {
+	// Invariant is its name: C1 and so on for what is promised to clients, I1 and
+	// so on for what the replicas keep among themselves, a plain word else.
+	Invariant string
+	At        time.Duration
+	Machine   store.NodeID
+	Sentence  string
+}
+
+func (v *Violation) Error() string {
+	return fmt.Sprintf("sim: %s violated at %v on %s: %s", v.Invariant, v.At, v.Machine, v.Sentence)
+}
+
+// A checker holds what an observer knows who sees all machines at once. It
+// looks only at what has changed, so that every step can be checked.
+type checker struct {
+	w       *World
+	streams map[store.Origin]*stream
+	keys    map[store.Key]*history
+	order   []*history // all keys, as they were first written
+	of      []ledger   // by machine
+	limits  gossip.Config
+}
+
+// A stream is all that one origin has made durable; its write number s is at s-1.
+type stream struct{ writes []write }
+
+type write struct {
+	key       *history
+	timestamp clock.Timestamp
+	at        time.Duration // when it became durable
+	holders   int           // machines that cover it
+	content   uint64        // hash of its entry, 0 until one was seen
+}
+
+// A history is all that was ever written to one key.
+type history struct {
+	key      store.Key
+	versions []numbered     // ascending
+	acked    store.Version  // the greatest that a client was told of
+	recent   []*store.Entry // the last few
+}
+
+// A numbered version is one write of its origin.
+type numbered struct {
+	version store.Version
+	seq     uint64
+}
+
+// A ledger is what the checker keeps of one machine.
+type ledger struct {
+	marks   store.Watermarks // of the last front
+	pending map[node.Ticket]pending
+	issued  map[uint64]node.Write // accepted here, by ordinal
+	acked   []acknowledged
+}
+
+// pending is a write that a client waits for.
+type pending struct {
+	key   store.Key
+	above store.Version // of what the node showed under the key by then
+}
+
+type acknowledged struct {
+	key     store.Key
+	version store.Version
+}
+
+func newChecker(w *World) *checker {
+	c := &checker{w: w, streams: map[store.Origin]*stream{}, keys: map[store.Key]*history{}, limits: gossip.DefaultConfig()}
+	for range w.cfg.Nodes {
+		c.of = append(c.of, ledger{pending: map[node.Ticket]pending{}, issued: map[uint64]node.Write{}})
+	}
+	return c
+}
+
+func (c *checker) history(key store.Key) *history {
+	h := c.keys[key]
+	if h == nil {
+		h = &history{key: key}
+		c.keys[key] = h
+		c.order = append(c.order, h)
+	}
+	return h
+}
+
+// find returns write number seq of origin, or nil if nothing of that number
+// ever became durable at its origin.
+func (c *checker) find(origin store.Origin, seq uint64) *write {
+	s := c.streams[origin]
+	if s == nil || seq == 0 || seq > uint64(len(s.writes)) {
+		return nil
+	}
+	return &s.writes[seq-1]
+}
+
+// published checks what m's new front claims beyond the one before it.
+func (c *checker) published(m *machine) {
+	old, marks := c.of[m.index].marks, m.front.Marks
+	j := 0
+	for _, mark := range marks {
+		var from uint64
+		if j < len(old) && old[j].Origin == mark.Origin {
+			from = old[j].Seq
+			j++
+		}
+		switch {
+		case mark.Seq < from:
+			c.w.violated("I3", m, "watermark of %v went back from %d to %d", mark.Origin, from, mark.Seq)
+		case mark.Seq > from:
+			c.covered(m, mark.Origin, from, mark.Seq)
+		}
+	}
+	if j < len(old) {
+		c.w.violated("I3", m, "watermark of %v at %d is gone", old[j].Origin, old[j].Seq)
+	}
+	c.of[m.index].marks = marks
+	c.w.ladder.add(gossipHash(marks))
+}
+
+func gossipHash(marks store.Watermarks) uint64 {
+	var h uint64
+	for _, m := range marks {
+		h += gossip.HashMark(m.Origin, m.Seq)
+	}
+	return h
+}
+
+// covered checks I1 and I3 for the writes of origin past from and up to through,
+// which m's watermark has just come to cover.
+func (c *checker) covered(m *machine, origin store.Origin, from, through uint64) {
+	rows, err := m.disk.Rows(origin, from, int(through-from))
+	if err != nil || uint64(len(rows)) != through-from {
+		c.w.violated("I1", m, "covers %v from %d to %d, but its log has %d of these rows: %v", origin, from, through, len(rows), err)
+		return
+	}
+	if origin.Node == m.peer.ID {
+		c.record(m, origin, rows)
+	}
+	for _, row := range rows {
+		known := c.find(origin, row.Seq)
+		if known == nil {
+			c.w.violated("I1", m, "covers write %d of %v, which its origin does not hold durable", row.Seq, origin)
+			return
+		}
+		if known.key.key != row.Key || known.timestamp != row.Timestamp {
+			c.w.violated("I3", m, "write %d of %v is %v at %v, elsewhere %v at %v", row.Seq, origin, row.Key, row.Timestamp, known.key.key, known.timestamp)
+			return
+		}
+		if e, ok := m.holds(row.Key, store.Version{Timestamp: row.Timestamp, Origin: origin}); !ok {
+			c.w.violated("I1", m, "covers write %d of %v to %v at %v, but holds %s", row.Seq, origin, row.Key, row.Timestamp, describe(e))
+			return
+		}
+		known.holders++
+		c.w.stats.spread(known, c.w.now, c.w.cfg.Nodes)
+	}
+}
+
+// record takes in what m has made durable of its own writes.
+func (c *checker) record(m *machine, origin store.Origin, rows []store.Row) {
+	s := c.streams[origin]
+	if s == nil {
+		s = &stream{}
+		c.streams[origin] = s
+	}
+	for _, row := range rows {
+		if row.Seq != uint64(len(s.writes))+1 {
+			c.w.violated("I3", m, "number %d of %v comes after number %d", row.Seq, origin, len(s.writes))
+			return
+		}
+		h := c.history(row.Key)
+		version := store.Version{Timestamp: row.Timestamp, Origin: origin}
+		s.writes = append(s.writes, write{key: h, timestamp: row.Timestamp, at: c.w.now})
+		h.insert(numbered{version, row.Seq})
+		if e, err := m.disk.Get(row.Key); err == nil && e.Version == version {
+			s.writes[row.Seq-1].content = hashEntry(e)
+			c.laws(m, h, e)
+		}
+	}
+}
+
+func (h *history) insert(n numbered) {
+	i := len(h.versions)
+	h.versions = append(h.versions, n)
+	for i > 0 && h.versions[i-1].version.Compare(n.version) > 0 {
+		h.versions[i] = h.versions[i-1]
+		i--
+	}
+	h.versions[i] = n
+}
+
+// met checks the entries and rows of a frame that reached m: they are durable
+// at their origin, and what everybody else knows them to be.
+func (c *checker) met(m *machine, f *gossip.Frame) {
+	if len(f.Rows) > c.limits.MaxFrameRows || len(f.Entries) > 1 && frameBytes(f) > c.limits.MaxFrameBytes {
+		c.w.violated("I6", m, "receives a frame of %d rows and %d bytes", len(f.Rows), frameBytes(f))
+		return
+	}
+	for _, e := range f.Entries {
+		known := c.find(e.Version.Origin, e.Seq)
+		if known == nil {
+			c.w.violated("C6", m, "receives %s, which its origin does not hold durable", describe(e))
+			return
+		}
+		content := hashEntry(e)
+		if known.content == 0 {
+			known.content = content
+		}
+		if known.key.key != e.Key || known.timestamp != e.Version.Timestamp || known.content != content {
+			c.w.violated("I3", m, "receives %s as write %d of its origin, which is another", describe(e), e.Seq)
+			return
+		}
+	}
+	for i, row := range f.Rows {
+		seq, e := f.From+1+uint64(i), f.Entries[row.Entry]
+		known := c.find(f.Origin, seq)
+		if known == nil || known.key.key != e.Key || known.timestamp != row.Timestamp {
+			c.w.violated("I3", m, "receives a row for write %d of %v to %v at %v, which is another", seq, f.Origin, e.Key, row.Timestamp)
+			return
+		}
+		if e.Version.Compare(store.Version{Timestamp: row.Timestamp, Origin: f.Origin}) < 0 {
+			c.w.violated("I1", m, "receives %s for write %d of %v at %v, which it does not supersede", describe(e), seq, f.Origin, row.Timestamp)
+			return
+		}
+	}
+}
+
+func frameBytes(f *gossip.Frame) int {
+	bytes := 0
+	for _, e := range f.Entries {
+		bytes += e.Size()
+	}
+	return bytes
+}
+
+func hashEntry(e *store.Entry) uint64 {
+	h := hashBytes(hashBytes(1, e.Value), e.Metadata)
+	h = mix(h ^ uint64(e.Expires))
+	if e.Tombstone {
+		h = mix(^h)
+	}
+	return h | 1
+}
+
+// laws checks I4 for a new entry against the last few of its key: which of them
+// wins does not depend on the order in which they meet.
+func (c *checker) laws(m *machine, h *history, e *store.Entry) {
+	for _, x := range h.recent {
+		if e.Supersedes(x) == x.Supersedes(e) {
+			c.w.violated("I4", m, "neither or both of %s and %s supersede the other", describe(e), describe(x))
+			return
+		}
+		for _, y := range h.recent {
+			if a, b := winner(e, x, y), winner(y, x, e); a != b {
+				c.w.violated("I4", m, "%s or %s wins as the order is", describe(a), describe(b))
+				return
+			}
+		}
+	}
+	if len(h.recent) == 4 {
+		h.recent = append(h.recent[:0], h.recent[1:]...)
+	}
+	h.recent = append(h.recent, e)
+}
+
+func winner(entries ...*store.Entry) *store.Entry {
+	var best *store.Entry
+	for _, e := range entries {
+		if e.Supersedes(best) {
+			best = e
+		}
+	}
+	return best
+}
+
+// accepted notes a write that m's node took.
+func (c *checker) accepted(m *machine, t node.Ticket, op operation, write node.Write) {
+	l := &c.of[m.index]
+	if _, twice := l.pending[t]; twice {
+		c.w.violated("reply", m, "gives ticket %d twice", t)
+		return
+	}
+	p := pending{key: op.key}
+	if e, err := m.front.Entries.Get(op.key); err == nil {
+		p.above = e.Version
+	}
+	l.pending[t] = p
+	l.issued[op.ordinal] = write
+}
+
+// replied checks an acknowledgement: it is due, its write is durable, and it
+// wins over what its node had shown.
+func (c *checker) replied(m *machine, r node.Reply) {
+	l := &c.of[m.index]
+	p, due := l.pending[r.Ticket]
+	if !due {
+		c.w.violated("reply", m, "replies to ticket %d, which is not open", r.Ticket)
+		return
+	}
+	delete(l.pending, r.Ticket)
+	h := c.history(p.key)
+	if !h.has(r.Version) {
+		c.w.violated("C6", m, "acknowledges a write to %v as %v, which is not durable", p.key, r.Version)
+		return
+	}
+	if r.Version.Compare(p.above) <= 0 {
+		c.w.violated("C5", m, "acknowledges a write to %v as %v, which loses to %v that the node had before", p.key, r.Version, p.above)
+		return
+	}
+	c.w.stats.Acknowledged++
+	l.acked = append(l.acked, acknowledged{p.key, r.Version})
+	if r.Version.Compare(h.acked) > 0 {
+		h.acked = r.Version
+	}
+}
+
+func (h *history) has(v store.Version) bool {
+	for i := len(h.versions) - 1; i >= 0; i-- {
+		if c := h.versions[i].version.Compare(v); c <= 0 {
+			return c == 0
+		}
+	}
+	return false
+}
+
+// crashed forgets whom m owes a reply.
+func (c *checker) crashed(m *machine) { clear(c.of[m.index].pending) }
+
+// booted checks that m came back with all it had promised.
+func (c *checker) booted(m *machine) {
+	l := &c.of[m.index]
+	marks := m.node.Watermarks()
+	for _, old := range l.marks {
+		if now := marks.At(old.Origin); now < old.Seq {
+			c.w.violated("I3", m, "watermark of %v came back from a crash as %d, was %d", old.Origin, now, old.Seq)
+			return
+		}
+	}
+	for _, a := range l.acked {
+		if e, ok := m.holds(a.key, a.version); !ok {
+			c.w.violated("C6", m, "came back from a crash with %s for %v, whose write %v it had acknowledged", describe(e), a.key, a.version)
+			return
+		}
+	}
+}
+
+// bounds checks I6 for m's inbox.
+func (c *checker) bounds(m *machine) {
+	c.w.stats.InboxMost = max(c.w.stats.InboxMost, len(m.inbox))
+	if most := maxInbox + c.w.cfg.Nodes; len(m.inbox) > most || m.bytes > maxInboxBytes {
+		c.w.violated("I6", m, "holds %d inputs of %d bytes in its inbox", len(m.inbox), m.bytes)
+	}
+}
+
+// read checks what a client read at m, nil for nothing, against what m's front
+// claims to hold.
+func (c *checker) read(m *machine, now clock.Reading, key store.Key, e *store.Entry) {
+	held, err := m.front.Entries.Get(key)
+	if err != nil {
+		held = nil
+	}
+	if newest := c.history(key).newest(m.front.Marks); newest != nil && (held == nil || held.Version.Compare(*newest) < 0) {
+		c.w.violated("I1", m, "shows %s for %v, but its watermarks cover %v", describe(held), key, *newest)
+		return
+	}
+	if e == nil {
+		if held != nil && !held.Tombstone && held.Expires == 0 {
+			c.w.violated("C2", m, "reads nothing for %v, but holds %s", key, describe(held))
+		}
+		return
+	}
+	if e.Tombstone || e != held {
+		c.w.violated("C7", m, "reads %s for %v, but holds %s", describe(e), key, describe(held))
+		return
+	}
+	if e.Expires != 0 && e.Expires*int64(time.Second) <= now.Wall {
+		c.w.violated("C10", m, "reads %s, expired at its own clock %d", describe(e), now.Wall)
+		return
+	}
+	c.thickAir(m, key, e)
+}
+
+// thickAir checks that a value that was read is one that a client had asked to
+// be written, whole and under this key.
+func (c *checker) thickAir(m *machine, key store.Key, e *store.Entry) {
+	author, ordinal, ok := c.w.cfg.authorOf(e.Value)
+	if !ok {
+		c.w.violated("I3", m, "reads %s, a value that nobody wrote", describe(e))
+		return
+	}
+	w, issued := c.of[author].issued[ordinal]
+	if !issued || w.Delete || w.Key != key || w.Expires != e.Expires || !bytes.Equal(w.Metadata, e.Metadata) {
+		c.w.violated("I3", m, "reads %s, not what operation %d on machine %d wrote", describe(e), ordinal, author)
+	}
+}
+
+// newest returns the greatest version of the key that marks cover, or nil.
+func (h *history) newest(marks store.Watermarks) *store.Version {
+	for i := len(h.versions) - 1; i >= 0; i-- {
+		n := &h.versions[i]
+		if marks.At(n.version.Origin) >= n.seq {
+			return &n.version
+		}
+	}
+	return nil
+}
+
+func describe(e *store.Entry) string {
+	if e == nil {
+		return "nothing"
+	}
+	what := fmt.Sprintf("%d bytes", len(e.Value))
+	if e.Tombstone {
+		what = "a tombstone"
+	}
+	return fmt.Sprintf("%s in %v (write %d of %v)", what, e.Key, e.Seq, e.Version)
+}

@@ -1,0 +1,198 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Result is what came out of a run.
+type Result struct {
+	Config     Config // with the defaults filled in
+	Violation  *Violation
+	Digest     Digest
+	Ladder     []Digest // the digest after every 4096 happenings
+	Happenings uint64
+	// Finished says that the run went to its end: all replicas were equal,
+	// Converged after the healing.
+	Finished  bool
+	Converged time.Duration
+	Stats     Stats
+}
+
+// Stats counts what came to pass.
+type Stats struct {
+	Writes, Acknowledged, Refused uint64
+	Reads, ReadsInTurn            uint64 // the latter between an apply and its sync
+	NobodyHome                    uint64 // operations on a machine that was down
+	Sent, SentBytes               uint64
+	LostOnTheWay, LostDown        uint64 // by the network; at a machine without power
+	LostFull                      uint64 // inputs that found an inbox full
+	Duplicated, Received          uint64
+	Applied                       uint64 // entries that reached a node in frames
+	Survived, Dropped             uint64 // open turns that a crash left on the disk, or did not
+	InboxMost                     int    // the longest that an inbox was
+	Faults                        [faultKinds]uint64
+	Events                        []EventCount // of all nodes, sorted by name
+	// Reach is from when a write was durable until one other machine covered it,
+	// Everywhere until the last one did.
+	Reach, Everywhere Latencies
+}
+
+// An EventCount is how often the nodes told of one event.
+type EventCount struct {
+	Name  string
+	Count uint64
+}
+
+func (s *Stats) event(name string) {
+	i, ok := slices.BinarySearchFunc(s.Events, name, func(c EventCount, name string) int { return strings.Compare(c.Name, name) })
+	if !ok {
+		s.Events = slices.Insert(s.Events, i, EventCount{Name: name})
+	}
+	s.Events[i].Count++
+}
+
+// spread notes that one more of nodes machines covers a write.
+func (s *Stats) spread(w *write, now time.Duration, nodes int) {
+	if w.holders > 1 {
+		s.Reach.add(now - w.at)
+	}
+	if w.holders == nodes {
+		s.Everywhere.add(now - w.at)
+	}
+}
+
+// Latencies counts times in steps of a tenth of a millisecond, those over
+// maxLatency as that.
+type Latencies struct {
+	counts []uint32
+	n      uint64
+}
+
+const (
+	latencyStep = 100 * time.Microsecond
+	maxLatency  = time.Minute
+)
+
+func (l *Latencies) add(d time.Duration) {
+	i := int(min(d, maxLatency) / latencyStep)
+	if i >= len(l.counts) {
+		l.counts = append(l.counts, make([]uint32, i+1-len(l.counts))...)
+	}
+	l.counts[i]++
+	l.n++
+}
+
+// Count returns how many times were noted.
+func (l *Latencies) Count() uint64 { return l.n }
+
+// Quantile returns a time that permille of all are not above, to a tenth of a
+// millisecond, or 0 if there are none.
+func (l *Latencies) Quantile(permille int) time.Duration {
+	rest := (l.n*uint64(permille) + 999) / 1000
+	for i, n := range l.counts {
+		if rest <= uint64(n) && n > 0 {
+			return time.Duration(i+1) * latencyStep
+		}
+		rest -= min(rest, uint64(n))
+	}
+	return 0
+}
+
+// Result returns what came out so far.
+func (w *World) Result() *Result {
+	return &Result{
+		Config:     w.cfg,
+		Violation:  w.violation,
+		Digest:     w.ladder.digest,
+		Ladder:     w.ladder.rungs,
+		Happenings: w.ladder.count,
+		Finished:   w.done && w.violation == nil,
+		Converged:  w.converged,
+		Stats:      w.stats,
+	}
+}
+
+// Command returns the command that replays the run.
+func (r *Result) Command() string {
+	return fmt.Sprintf("hearsay sim run --seed %d --nodes %d --for %v", r.Config.Seed, r.Config.Nodes, r.Config.For)
+}
+
+// Report tells the run on one page. Took is how long it ran by the caller's
+// watch, 0 if unknown.
+func (r *Result) Report(took time.Duration) string {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-13s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	s := &r.Stats
+	line("verdict", "%s", r.verdict())
+	line("replay", "%s", r.Command())
+	line("digest", "%v after %d happenings", r.Digest, r.Happenings)
+	line("topology", "%s", r.topology())
+	line("faults", "%s", s.faults())
+	line("clients", "%d writes, %d acknowledged, %d refused; %d reads, %d of them within a turn; %d met nobody",
+		s.Writes, s.Acknowledged, s.Refused, s.Reads, s.ReadsInTurn, s.NobodyHome)
+	line("crashes", "left %d open turns on the disk and lost %d", s.Survived, s.Dropped)
+	line("messages", "%d sent, %d bytes; %d lost on the way, %d at machines that were down, %d at full inboxes; %d repeated; %d received",
+		s.Sent, s.SentBytes, s.LostOnTheWay, s.LostDown, s.LostFull, s.Duplicated, s.Received)
+	line("inboxes", "at most %d inputs", s.InboxMost)
+	line("events", "%s", s.events())
+	line("propagation", "to one more node p50 %v p99 %v of %d; everywhere p50 %v p99 %v of %d",
+		s.Reach.Quantile(500), s.Reach.Quantile(990), s.Reach.Count(),
+		s.Everywhere.Quantile(500), s.Everywhere.Quantile(990), s.Everywhere.Count())
+	if r.Finished {
+		line("convergence", "%v after all was healed", r.Converged)
+	}
+	if took > 0 {
+		virtual := r.Config.For + r.Converged
+		line("speed", "%d happenings/s, %d entries/s, %d times real time",
+			perSecond(r.Happenings, took), perSecond(s.Applied, took), virtual/took)
+	}
+	return b.String()
+}
+
+func perSecond(n uint64, took time.Duration) uint64 {
+	return n * uint64(time.Second/time.Microsecond) / uint64(max(took.Microseconds(), 1))
+}
+
+func (r *Result) verdict() string {
+	if r.Violation != nil {
+		return "FAILED: " + r.Violation.Error()
+	}
+	if !r.Finished {
+		return "not finished"
+	}
+	return "passed"
+}
+
+func (r *Result) topology() string {
+	var parts []string
+	for i := range r.Config.Regions {
+		parts = append(parts, fmt.Sprintf("%s %d", regionNames[i], len(r.Config.region(i))))
+	}
+	return fmt.Sprintf("%d nodes: %s; %v, then at most %v to converge", r.Config.Nodes, strings.Join(parts, ", "), r.Config.For, r.Config.Settle)
+}
+
+func (s *Stats) faults() string {
+	var parts []string
+	for kind, n := range s.Faults {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%v %d", FaultKind(kind), n))
+		}
+	}
+	if parts == nil {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (s *Stats) events() string {
+	var parts []string
+	for _, e := range s.Events {
+		parts = append(parts, fmt.Sprintf("%s %d", e.Name, e.Count))
+	}
+	return strings.Join(parts, ", ")
+}

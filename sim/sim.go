@@ -1,0 +1,143 @@
+// Package sim runs a whole cluster in one goroutine under virtual time: the
+// code of the nodes is the real one, everything around it (machines, disks,
+// clocks, networks, clients and what goes wrong with them) is drawn from a seed.
+//
+// A seed gives the same run, to the last bit, on every platform, so that a
+// failure which was seen once can be seen again. Start at Run; DESIGN.md says
+// what is simulated how faithfully.
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"hearsay/store"
+)
+
+// Config says what to simulate. The zero value of a field but Seed stands for
+// its default; those of Seed, Nodes and For make up the command that replays a
+// run, so tests vary nothing else between seeds.
+type Config struct {
+	Seed    uint64
+	Nodes   int           // default 6
+	Regions int           // default by the seed, 3 to 5, no more than Nodes
+	For     time.Duration // the safety phase, default 20 s
+	// Settle bounds, from the moment that all is healed, how long the replicas
+	// may take to become equal. Default 20 s.
+	Settle time.Duration
+	// Pace is the mean time between two operations on one machine. Default 150 ms.
+	Pace time.Duration
+	// Keys is how many keys the clients use; half of all operations touch one of
+	// the first four. Default 64.
+	Keys int
+	// MaxSkew is that of the nodes, and the clocks of the machines keep to it.
+	// Default 500 ms.
+	MaxSkew time.Duration
+	// Faults replaces those that Plan draws, unless it is nil.
+	Faults []Fault
+	// Trace, unless nil, is called for every happening and effect, in order.
+	Trace func(Step)
+}
+
+// A Step is one line of a trace: a happening, or an effect of the last one.
+type Step struct {
+	At      time.Duration
+	Kind    Kind
+	Machine int // to which it happens, or which sends
+	Other   int // the peer
+	// ID is by Kind: what names a message for its draws, a fault's ID, the ordinal
+	// of an operation, a ticket.
+	ID   uint64
+	Note string // an event's name, an error
+}
+
+// The least and the most that a run may have.
+const (
+	MinNodes = 3
+	MaxNodes = 10_000
+	MaxFor   = 24 * time.Hour
+)
+
+func (cfg Config) withDefaults() Config {
+	setDefault(&cfg.Nodes, 6)
+	setDefault(&cfg.Regions, min(cfg.Nodes, 3+int(below(Draw(cfg.Seed, "regions"), 3))))
+	setDefault(&cfg.For, 20*time.Second)
+	setDefault(&cfg.Settle, 20*time.Second)
+	setDefault(&cfg.Pace, 150*time.Millisecond)
+	setDefault(&cfg.Keys, 64)
+	setDefault(&cfg.MaxSkew, 500*time.Millisecond)
+	return cfg
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate returns an error that names the first field out of its range.
+func (cfg Config) Validate() error {
+	cfg = cfg.withDefaults()
+	for _, f := range []struct {
+		name               string
+		value, least, most int64
+	}{
+		{"Nodes", int64(cfg.Nodes), MinNodes, MaxNodes},
+		{"Regions", int64(cfg.Regions), 1, int64(min(cfg.Nodes, len(regionNames)))},
+		{"For", int64(cfg.For), int64(time.Millisecond), int64(MaxFor)},
+		{"Settle", int64(cfg.Settle), int64(time.Millisecond), int64(MaxFor)},
+		{"Pace", int64(cfg.Pace), int64(time.Microsecond), int64(MaxFor)},
+		{"Keys", int64(cfg.Keys), hotKeys, 1 << 30},
+		{"MaxSkew", int64(cfg.MaxSkew), int64(time.Millisecond), int64(time.Minute)},
+	} {
+		if f.value < f.least || f.value > f.most {
+			return fmt.Errorf("sim: %s is %d, must be from %d to %d", f.name, f.value, f.least, f.most)
+		}
+	}
+	for i := range cfg.Faults {
+		if err := cfg.Faults[i].validate(cfg.Nodes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Fault) validate(nodes int) error {
+	if f.Kind >= faultKinds {
+		return fmt.Errorf("sim: fault %d is of no known kind", f.ID)
+	}
+	for _, set := range [][]int{f.A, f.B} {
+		for _, i := range set {
+			if i < 0 || i >= nodes {
+				return fmt.Errorf("sim: fault %d names machine %d of %d", f.ID, i, nodes)
+			}
+		}
+	}
+	return nil
+}
+
+// regionOf returns the region in which a machine stands.
+func (cfg Config) regionOf(machine int) int { return machine % cfg.Regions }
+
+// region returns the machines that stand in a region.
+func (cfg Config) region(region int) []int {
+	var in []int
+	for i := region; i < cfg.Nodes; i += cfg.Regions {
+		in = append(in, i)
+	}
+	return in
+}
+
+// nodeID returns a machine's node id: random ones would do no better.
+func (cfg Config) nodeID(machine int) store.NodeID {
+	return store.NodeID(fmt.Sprintf("%s-%d", regionNames[cfg.regionOf(machine)], 1+machine/cfg.Regions))
+}
+
+// Run simulates cfg to its end, or to the first violation. The config is valid.
+func Run(cfg Config) *Result {
+	w := New(cfg)
+	for w.Step() {
+	}
+	return w.Result()
+}

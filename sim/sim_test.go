@@ -1,0 +1,70 @@
+package sim_test
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	"hearsay/sim"
+)
+
+var (
+	seeds     = flag.Int("seeds", 40, "how many seeds TestSeeds runs")
+	firstSeed = flag.Uint64("first-seed", 1, "the first of them")
+)
+
+// seedConfig returns what TestSeeds runs under a seed. It sets only what the
+// replay command tells.
+func seedConfig(seed uint64) sim.Config {
+	return sim.Config{Seed: seed, Nodes: 6 + int(seed%4), For: 20 * time.Second}
+}
+
+// runTwice runs cfg twice, which must be the same run.
+func runTwice(t *testing.T, cfg sim.Config) *sim.Result {
+	t.Helper()
+	a, b := sim.Run(cfg), sim.Run(cfg)
+	if d := a.Compare(b); d != nil {
+		t.Errorf("%v\nreplay: %s", d, a.Command())
+	}
+	return a
+}
+
+func TestSeeds(t *testing.T) {
+	var all sim.Stats
+	for i := range uint64(*seeds) {
+		r := runTwice(t, seedConfig(*firstSeed+i))
+		if r.Violation != nil {
+			t.Errorf("%v\nreplay: %s", r.Violation, r.Command())
+		}
+		for kind, n := range r.Stats.Faults {
+			all.Faults[kind] += n
+		}
+		all.Survived += r.Stats.Survived
+		all.Dropped += r.Stats.Dropped
+		all.ReadsInTurn += r.Stats.ReadsInTurn
+		all.Duplicated += r.Stats.Duplicated
+		all.LostOnTheWay += r.Stats.LostOnTheWay
+		all.LostDown += r.Stats.LostDown
+	}
+	// What never happens proves nothing.
+	for kind, n := range all.Faults {
+		if n == 0 {
+			t.Errorf("no seed had a fault of the kind %v", sim.FaultKind(kind))
+		}
+	}
+	for _, sometimes := range []struct {
+		what string
+		n    uint64
+	}{
+		{"a crash left an open turn on the disk", all.Survived},
+		{"a crash lost an open turn", all.Dropped},
+		{"a read fell between an apply and its sync", all.ReadsInTurn},
+		{"a message was repeated", all.Duplicated},
+		{"a message was lost on the way", all.LostOnTheWay},
+		{"a message reached a machine that was down", all.LostDown},
+	} {
+		if sometimes.n == 0 {
+			t.Errorf("in no seed did it happen that %s", sometimes.what)
+		}
+	}
+}

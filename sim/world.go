@@ -1,0 +1,311 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/gossip"
+	"hearsay/gossip/wire"
+	"hearsay/store"
+	"hearsay/store/memstore"
+)
+
+// A World is one run on its way. It belongs to one goroutine.
+type World struct {
+	cfg      Config
+	now      time.Duration // virtual
+	queue    queue
+	ladder   ladder
+	network  network
+	machines []*machine
+	byID     map[store.NodeID]int
+	faults   []Fault
+	lasting  []bool // of the faults: it began and did not end
+	encoder  *wire.Encoder
+	check    *checker
+	stats    Stats
+
+	healed    bool
+	converged time.Duration // from the healing on
+	violation *Violation
+	done      bool
+}
+
+// New returns a world at its dawn. The config is valid.
+func New(cfg Config) *World {
+	if err := cfg.Validate(); err != nil {
+		panic(err)
+	}
+	w := &World{cfg: cfg.withDefaults(), byID: map[store.NodeID]int{}, encoder: wire.NewEncoder()}
+	w.faults = w.cfg.Faults
+	if w.faults == nil {
+		w.faults = w.cfg.Plan()
+	}
+	w.lasting = make([]bool, len(w.faults))
+	w.check = newChecker(w)
+	w.network.seed = w.cfg.Seed
+	for i := range w.cfg.Nodes {
+		region := w.cfg.regionOf(i)
+		m := &machine{
+			index:  i,
+			peer:   gossip.Peer{ID: w.cfg.nodeID(i), Region: regionNames[region]},
+			clocks: drawClocks(w.cfg.Seed, i, w.cfg.MaxSkew),
+			disk:   memstore.New(),
+		}
+		w.network.regions = append(w.network.regions, region)
+		w.machines = append(w.machines, m)
+		w.byID[m.peer.ID] = i
+	}
+	for _, m := range w.machines {
+		w.boot(m, bootCause)
+	}
+	for _, m := range w.machines {
+		w.meet(m, bootCause, false)
+		w.plan(m, 0)
+	}
+	for i, f := range w.faults {
+		w.push(happening{at: f.At, kind: Began, id: uint64(i)})
+		w.push(happening{at: f.At + f.For, kind: Ended, id: uint64(i)})
+	}
+	w.push(happening{at: w.cfg.For, kind: Healed})
+	return w
+}
+
+// bootCause names the first start of a machine in draws, as a fault's ID names
+// the later ones.
+const bootCause = 1 << 63
+
+func (w *World) draw(purpose string, ids ...uint64) uint64 {
+	return Draw(w.cfg.Seed, purpose, ids...)
+}
+
+// push puts h in the queue.
+func (w *World) push(h happening) {
+	h.tie = w.draw("tie", uint64(h.kind), uint64(h.machine), uint64(h.other), h.id)
+	w.queue.push(h)
+}
+
+// Now returns the virtual time.
+func (w *World) Now() time.Duration { return w.now }
+
+// Step lets the next happening come to pass. It reports false when the run is
+// over.
+func (w *World) Step() bool {
+	if w.done {
+		return false
+	}
+	h := w.queue.pop()
+	w.now = h.at
+	w.effect(Step{Kind: h.kind, Machine: h.machine, Other: h.other, ID: h.id})
+	w.pass(&h)
+	w.ladder.step()
+	return !w.done
+}
+
+func (w *World) pass(h *happening) {
+	m := w.machines[h.machine]
+	switch h.kind {
+	case Wake:
+		if m.armed && h.id == m.wakes {
+			w.wake(m)
+		}
+	case Synced:
+		if h.id == m.boots && m.node != nil {
+			w.synced(m)
+		}
+	case Arrived:
+		w.deliver(m, input{kind: Arrived, other: h.other, data: h.data})
+	case PeerUp, PeerDown:
+		w.news(h)
+	case Asked:
+		w.ask(m, h.id)
+	case Began:
+		w.begin(int(h.id))
+	case Ended:
+		w.end(int(h.id))
+	case Healed:
+		w.heal()
+	case Probed:
+		w.probe()
+	}
+}
+
+// effect takes what came to pass into the digest and the trace.
+func (w *World) effect(s Step) {
+	s.At = w.now
+	w.ladder.add(uint64(s.At), uint64(s.Kind)<<56^uint64(s.Machine)<<28^uint64(s.Other), s.ID)
+	if s.Note != "" {
+		w.ladder.add(hashText(0, s.Note))
+	}
+	if w.cfg.Trace != nil {
+		w.cfg.Trace(s)
+	}
+}
+
+// observe counts an event of m's node.
+func (w *World) observe(m *machine, name string) {
+	w.effect(Step{Kind: Told, Machine: m.index, Note: name})
+	w.stats.event(name)
+}
+
+// violated ends the run with its first violation.
+func (w *World) violated(invariant string, m *machine, format string, args ...any) {
+	if w.violation != nil {
+		return
+	}
+	w.violation = &Violation{Invariant: invariant, At: w.now, Machine: m.peer.ID, Sentence: fmt.Sprintf(format, args...)}
+	w.done = true
+}
+
+// send puts what a turn has to say on the network. The frame that goes to
+// several peers is encoded once.
+func (w *World) send(m *machine, envelopes []gossip.Envelope) {
+	stir(envelopes)
+	var last gossip.Message
+	var data []byte
+	var content uint64
+	for _, env := range envelopes {
+		to, ok := w.byID[env.To]
+		if !ok {
+			w.violated("send", m, "%s sends to %s, which it was never told of", m.peer.ID, env.To)
+			return
+		}
+		if env.Message != last {
+			var err error
+			if data, err = w.encoder.Append(nil, env.Message); err != nil {
+				w.violated("wire", m, "encode a message of %s: %v", m.peer.ID, err)
+				return
+			}
+			last, content = env.Message, hashBytes(0, data)
+		}
+		w.carry(link{m.index, to}, messageID(env.Message, w.now), content, data)
+	}
+}
+
+// carry lets one message travel over l.
+func (w *World) carry(l link, id, content uint64, data []byte) {
+	fate := w.network.fate(l, id)
+	kind := Sent
+	if fate.copies == 0 {
+		kind = Lost
+		w.stats.LostOnTheWay++
+	}
+	w.stats.Sent++
+	w.stats.SentBytes += uint64(len(data))
+	w.stats.Duplicated += uint64(max(fate.copies-1, 0))
+	w.effect(Step{Kind: kind, Machine: l.from, Other: l.to, ID: id})
+	for _, after := range fate.after[:fate.copies] {
+		w.push(happening{at: w.now + after, kind: Arrived, machine: l.to, other: l.from, id: content, data: data})
+	}
+}
+
+// receive gives m a message that arrived, decoded from its bytes for m alone.
+func (w *World) receive(m *machine, now clock.Reading, in *input) {
+	message, err := wire.Decode(in.data[prefixLen:])
+	if err != nil {
+		w.violated("wire", m, "%s decodes a message of %s: %v", m.peer.ID, w.machines[in.other].peer.ID, err)
+		return
+	}
+	w.stats.Received++
+	if f, ok := message.(*gossip.Frame); ok {
+		w.stats.Applied += uint64(len(f.Entries))
+		w.check.met(m, f)
+	}
+	m.node.Receive(now, w.machines[in.other].peer.ID, message)
+}
+
+// prefixLen is the length prefix of an encoded message.
+const prefixLen = 4
+
+// begin lets a fault begin.
+func (w *World) begin(i int) {
+	if w.healed {
+		return
+	}
+	f := &w.faults[i]
+	w.lasting[i] = true
+	w.stats.Faults[f.Kind]++
+	switch f.Kind {
+	case Crash:
+		for _, i := range f.A {
+			w.crash(w.machines[i], f)
+		}
+	case Pause:
+		for _, i := range f.A {
+			w.pause(w.machines[i], f)
+		}
+	case ClockStep:
+		for _, i := range f.A {
+			w.machines[i].clocks.step(f.Amount, w.cfg.MaxSkew*2/5)
+		}
+	case FalseAlarm:
+		w.alarm(f)
+	default:
+		w.network.faults = append(w.network.faults, f)
+		w.suspectCut(f)
+	}
+}
+
+// end lets a fault end, unless healing ended it.
+func (w *World) end(i int) {
+	if !w.lasting[i] {
+		return
+	}
+	w.lasting[i] = false
+	f := &w.faults[i]
+	switch f.Kind {
+	case Crash:
+		for _, i := range f.A {
+			w.restart(w.machines[i], f.ID)
+		}
+	case Pause:
+		for _, i := range f.A {
+			w.resume(w.machines[i])
+			w.meet(w.machines[i], f.ID, true)
+		}
+	case ClockStep:
+	case FalseAlarm:
+		w.allClear(f)
+	default:
+		w.network.drop(f)
+		w.reunite(f)
+	}
+}
+
+func (w *World) restart(m *machine, cause uint64) {
+	m.crashes--
+	if m.crashes > 0 {
+		return
+	}
+	w.boot(m, cause)
+	w.meet(m, cause, true)
+}
+
+// heal ends the safety phase: no fault lasts on, no client writes.
+func (w *World) heal() {
+	for i := range w.faults {
+		w.end(i)
+	}
+	w.healed = true
+	w.push(happening{at: w.now, kind: Probed})
+}
+
+// probeInterval is how exactly the time to convergence is told.
+const probeInterval = 20 * time.Millisecond
+
+// probe ends the run when all replicas agree, or have had time enough to.
+func (w *World) probe() {
+	difference := w.check.difference()
+	if difference == nil {
+		w.converged = w.now - w.cfg.For
+		w.check.nothingLost()
+		w.done = true
+		return
+	}
+	if w.now >= w.cfg.For+w.cfg.Settle {
+		w.violated("C2", difference.machine, "%v after all was healed, %s", w.cfg.Settle, difference.sentence)
+		return
+	}
+	w.push(happening{at: w.now + probeInterval, kind: Probed})
+}
