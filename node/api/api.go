@@ -1,0 +1,86 @@
+// Package api is what the HTTP front ends of a node share: the node as they see
+// it, the bound on request bodies in memory, refusals, and the headers that say
+// which node answered and with which version.
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"hearsay/node"
+	"hearsay/node/kv"
+	"hearsay/store"
+)
+
+var (
+	// ErrOverloaded is returned for work that found no room in time. Nothing was
+	// changed; it may be tried again.
+	ErrOverloaded = errors.New("api: the node is overloaded")
+	// ErrStopped is returned by a node that is stopping. A write may or may not
+	// have been accepted.
+	ErrStopped = errors.New("api: the node is stopping")
+)
+
+// A Backend is a node. Its methods may be called from any goroutine.
+type Backend interface {
+	// View returns the latest front at the present reading. The caller closes it.
+	View() *kv.View
+	// Write has the node accept ws, in order, and waits until all are
+	// acknowledged. It returns their replies in the same order. The node keeps
+	// what ws point to.
+	Write(ctx context.Context, ws []node.Write) ([]node.Reply, error)
+	Identity() Identity
+}
+
+// Identity says which node this is.
+type Identity struct {
+	Cluster string // id
+	Node    store.NodeID
+	Name    string // a label, unlike Node
+	Region  string
+}
+
+// Response headers. A value is text without control characters.
+const (
+	headerRegion      = "Hearsay-Region"
+	headerNode        = "Hearsay-Node"
+	headerVersion     = "Hearsay-Version"
+	headerConsistency = "Hearsay-Consistency"
+)
+
+// Identify has every answer of h name the node that gave it.
+func Identify(id Identity, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(headerRegion, id.Region)
+		w.Header().Set(headerNode, id.Name)
+		h.ServeHTTP(w, r)
+	})
+}
+
+// Versioned has the answer name the version that was read or written.
+func Versioned(h http.Header, v store.Version) { h.Set(headerVersion, v.String()) }
+
+// Written has the answer to a write say how far the write is: on the disk of
+// this node, and on its way.
+func Written(h http.Header) { h.Set(headerConsistency, "local") }
+
+// ClientPort joins the front ends. It looks at the path as it
+// was sent: http.ServeMux would answer keys with // or .. in them by redirects.
+func ClientPort(rest, binding http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.EscapedPath(); {
+		case r.Header.Get(HeaderNamespace) != "", strings.HasPrefix(path, "/mf/"):
+			binding.ServeHTTP(w, r)
+		case strings.HasPrefix(path, "/client/v4/"):
+			rest.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// HeaderNamespace is the request header that names a binding's namespace, by
+// id or title.
+const HeaderNamespace = "X-KV-Namespace"

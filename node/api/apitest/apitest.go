@@ -1,0 +1,123 @@
+// Package apitest is a real node on a store in memory, behind api.Backend, for
+// the tests of what reads and writes through one.
+package apitest
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/node"
+	"hearsay/node/api"
+	"hearsay/node/kv"
+	"hearsay/store/memstore"
+)
+
+// Epoch is the time at which a Backend starts, in seconds since the Unix epoch.
+const Epoch = 1_800_000_000
+
+// A Backend is one node without peers. Its clock stands still but for Advance.
+type Backend struct {
+	t *testing.T
+
+	mu    sync.Mutex
+	node  *node.Node
+	front *node.Front
+	now   clock.Reading
+	fail  error
+	sizes []int
+	views int
+}
+
+// New returns a Backend for as long as t runs, which fails if views are left
+// open at its end.
+func New(t *testing.T) *Backend {
+	t.Helper()
+	cfg := node.DefaultConfig()
+	cfg.ID, cfg.Region = "n1", "fra"
+	cfg.Draw = func(_ string, a, b uint64) uint64 { return a ^ b }
+	n, err := node.New(cfg, memstore.New())
+	if err != nil {
+		t.Fatalf("new node: %v", err)
+	}
+	b := &Backend{t: t, node: n, now: clock.Reading{Wall: Epoch * int64(time.Second)}}
+	b.turn()
+	t.Cleanup(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.views != 0 {
+			t.Errorf("%d views were left open", b.views)
+		}
+	})
+	return b
+}
+
+// Advance moves the clock.
+func (b *Backend) Advance(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now.Wall += int64(d)
+	b.now.Mono += d
+}
+
+// FailAfter has all but the next n calls of Write return err.
+func (b *Backend) FailAfter(n int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sizes, b.fail = make([]int, 0, n), err
+}
+
+// Writes returns how many writes each call of Write brought so far.
+func (b *Backend) Writes() []int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]int(nil), b.sizes...)
+}
+
+// View implements api.Backend.
+func (b *Backend) View() *kv.View {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.views++
+	return &kv.View{Now: b.now, Front: b.front, Cluster: "c1", Release: func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.views--
+	}}
+}
+
+// Write implements api.Backend.
+func (b *Backend) Write(_ context.Context, ws []node.Write) ([]node.Reply, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fail != nil && len(b.sizes) == cap(b.sizes) {
+		return nil, b.fail
+	}
+	b.sizes = append(b.sizes, len(ws))
+	for _, w := range ws {
+		if _, err := b.node.Write(b.now, w); err != nil {
+			return nil, err
+		}
+	}
+	return b.turn(), nil
+}
+
+// Identity implements api.Backend.
+func (b *Backend) Identity() api.Identity {
+	return api.Identity{Cluster: "c1", Node: "n1", Name: "fra-1", Region: "fra"}
+}
+
+// turn ends a turn. Former fronts stay readable: views may be on them.
+func (b *Backend) turn() []node.Reply {
+	b.node.Tick(b.now)
+	out, err := b.node.Flush()
+	if err != nil {
+		b.t.Errorf("flush: %v", err)
+	}
+	if out.Front != nil {
+		b.front = out.Front
+	}
+	return out.Replies
+}

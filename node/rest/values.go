@@ -1,0 +1,139 @@
+package rest
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"hearsay/node"
+	"hearsay/node/api"
+	"hearsay/node/kv"
+	"hearsay/store"
+)
+
+// A listed is a kv.Listed as the API shows it.
+type listed struct {
+	Name       string          `json:"name"`
+	Expiration int64           `json:"expiration,omitempty"`
+	Metadata   json.RawMessage `json:"metadata,omitempty"`
+}
+
+// cursors is the result_info of the listing of keys. Most clients follow
+// Cursor, cloudflare-go v6.6 follows Cursors.After.
+type cursors struct {
+	Count   int    `json:"count"`
+	Cursor  string `json:"cursor"`
+	Cursors struct {
+		After string `json:"after"`
+	} `json:"cursors"`
+}
+
+func (h *handler) listKeys(w http.ResponseWriter, r *http.Request, rt route) error {
+	q := r.URL.Query()
+	limit, err := kv.ParseLimit("limit", q.Get("limit"))
+	if err != nil {
+		return err
+	}
+	v := h.backend.View()
+	defer v.Close()
+	if err := v.CheckNamespace(rt.namespace); err != nil {
+		return err
+	}
+	page, err := v.List(rt.namespace, q.Get("prefix"), limit, q.Get("cursor"))
+	if err != nil {
+		return err
+	}
+	result := make([]listed, len(page.Keys))
+	for i, k := range page.Keys {
+		result[i] = listed{Name: k.Name, Expiration: k.Expires, Metadata: k.Metadata}
+	}
+	info := cursors{Count: len(result), Cursor: page.Cursor}
+	info.Cursors.After = page.Cursor
+	ok(w, result, info)
+	return nil
+}
+
+// entry returns what the route's key holds.
+func (h *handler) entry(rt route) (*store.Entry, error) {
+	v := h.backend.View()
+	defer v.Close()
+	if err := v.CheckNamespace(rt.namespace); err != nil {
+		return nil, err
+	}
+	e, err := v.Get(rt.namespace, rt.key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, &kv.Error{Status: 404, Code: kv.CodeKeyNotFound, Reason: "key not found"}
+	}
+	return e, err
+}
+
+func (h *handler) getValue(w http.ResponseWriter, _ *http.Request, rt route) error {
+	e, err := h.entry(rt)
+	if err != nil {
+		return err
+	}
+	api.Versioned(w.Header(), e.Version)
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.Itoa(len(e.Value)))
+	if e.Expires != 0 {
+		w.Header().Set("Expiration", strconv.FormatInt(e.Expires, 10))
+	}
+	_, _ = w.Write(e.Value) // what can fail is the connection
+	return nil
+}
+
+func (h *handler) getMetadata(w http.ResponseWriter, _ *http.Request, rt route) error {
+	e, err := h.entry(rt)
+	if err != nil {
+		return err
+	}
+	api.Versioned(w.Header(), e.Version)
+	ok(w, json.RawMessage(e.Metadata), nil)
+	return nil
+}
+
+func (h *handler) putValue(w http.ResponseWriter, r *http.Request, rt route) error {
+	release, err := h.bodies.Reserve(r, kv.MaxValue+maxMetadataPart)
+	if err != nil {
+		return err
+	}
+	defer release()
+	p, err := parsePut(r)
+	if err != nil {
+		return err
+	}
+	p.Namespace, p.Key = rt.namespace, rt.key
+	q := r.URL.Query()
+	p.TTL, p.Expiration = q.Get("expiration_ttl"), q.Get("expiration")
+	return h.write(w, r, rt, func(v *kv.View) (node.Write, error) { return v.Put(p) })
+}
+
+func (h *handler) deleteValue(w http.ResponseWriter, r *http.Request, rt route) error {
+	return h.write(w, r, rt, func(v *kv.View) (node.Write, error) { return v.Delete(rt.namespace, rt.key) })
+}
+
+// write has the node accept the write that check makes of the request.
+func (h *handler) write(w http.ResponseWriter, r *http.Request, rt route, check func(*kv.View) (node.Write, error)) error {
+	write, err := h.checked(rt, check)
+	if err != nil {
+		return err
+	}
+	replies, err := h.backend.Write(r.Context(), []node.Write{write})
+	if err != nil {
+		return err
+	}
+	api.Versioned(w.Header(), replies[0].Version)
+	api.Written(w.Header())
+	ok(w, nil, nil)
+	return nil
+}
+
+func (h *handler) checked(rt route, check func(*kv.View) (node.Write, error)) (node.Write, error) {
+	v := h.backend.View()
+	defer v.Close()
+	if err := v.CheckNamespace(rt.namespace); err != nil {
+		return node.Write{}, err
+	}
+	return check(v)
+}
