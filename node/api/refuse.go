@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"hearsay/node/kv"
 )
 
@@ -48,16 +46,16 @@ const codeInternal = 10001
 
 // Refusal makes ready to refuse r because of err, and returns what to say. It
 // reads what is left of the body, which a client must have sent to hear the
-// answer, and logs what is not the client's to know.
-func Refusal(w http.ResponseWriter, r *http.Request, log *zap.Logger, err error) *kv.Error {
+// answer, and gives what is not the client's to know to report, if there is one.
+func Refusal(w http.ResponseWriter, r *http.Request, report func(*http.Request, error), err error) *kv.Error {
 	// An error here is the client's connection: it will not hear us anyway.
 	_, _ = drain(r.Body)
 	e := explain(err)
-	switch e.Status {
-	case http.StatusServiceUnavailable:
+	if e.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
-	case http.StatusInternalServerError:
-		log.Error("request failed", zap.String("method", r.Method), zap.String("path", r.URL.EscapedPath()), zap.Error(err))
+	}
+	if e.Status == http.StatusInternalServerError && report != nil {
+		report(r, err)
 	}
 	return e
 }

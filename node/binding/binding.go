@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"hearsay/node"
 	"hearsay/node/api"
 	"hearsay/node/kv"
@@ -25,8 +23,9 @@ import (
 type Options struct {
 	// Bodies bounds the request bodies in memory; nil is a bound of its own.
 	Bodies *api.Bodies
-	// Log is told of internal errors; nil is nobody.
-	Log *zap.Logger
+	// Report is told of each request that failed for no fault of its own. It may
+	// be called from any goroutine; nil is allowed.
+	Report func(r *http.Request, err error)
 	// CreateNamespaces has a namespace that is asked for by an unknown title
 	// created, where it would otherwise be a 404.
 	CreateNamespaces bool
@@ -34,12 +33,9 @@ type Options struct {
 
 // New returns the front end of b.
 func New(b api.Backend, opt Options) http.Handler {
-	h := &handler{backend: b, bodies: opt.Bodies, log: opt.Log, create: opt.CreateNamespaces}
+	h := &handler{backend: b, bodies: opt.Bodies, report: opt.Report, create: opt.CreateNamespaces}
 	if h.bodies == nil {
 		h.bodies = api.NewBodies(api.DefaultBodyBytes, api.DefaultBodyWait)
-	}
-	if h.log == nil {
-		h.log = zap.NewNop()
 	}
 	return api.Identify(b.Identity(), h)
 }
@@ -47,7 +43,7 @@ func New(b api.Backend, opt Options) http.Handler {
 type handler struct {
 	backend api.Backend
 	bodies  *api.Bodies
-	log     *zap.Logger
+	report  func(*http.Request, error)
 	create  bool
 }
 
@@ -76,7 +72,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	api.Refuse(w, api.Refusal(w, r, h.log, err))
+	api.Refuse(w, api.Refusal(w, r, h.report, err))
 }
 
 // serve answers r in the namespace that ref names, or returns why not.

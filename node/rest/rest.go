@@ -10,8 +10,6 @@ import (
 	"net/url"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"hearsay/node/api"
 	"hearsay/node/kv"
 )
@@ -20,18 +18,16 @@ import (
 type Options struct {
 	// Bodies bounds the request bodies in memory; nil is a bound of its own.
 	Bodies *api.Bodies
-	// Log is told of internal errors; nil is nobody.
-	Log *zap.Logger
+	// Report is told of each request that failed for no fault of its own. It may
+	// be called from any goroutine; nil is allowed.
+	Report func(r *http.Request, err error)
 }
 
 // New returns the front end of b.
 func New(b api.Backend, opt Options) http.Handler {
-	h := &handler{backend: b, bodies: opt.Bodies, log: opt.Log}
+	h := &handler{backend: b, bodies: opt.Bodies, report: opt.Report}
 	if h.bodies == nil {
 		h.bodies = api.NewBodies(api.DefaultBodyBytes, api.DefaultBodyWait)
-	}
-	if h.log == nil {
-		h.log = zap.NewNop()
 	}
 	return api.Identify(b.Identity(), h)
 }
@@ -39,7 +35,7 @@ func New(b api.Backend, opt Options) http.Handler {
 type handler struct {
 	backend api.Backend
 	bodies  *api.Bodies
-	log     *zap.Logger
+	report  func(*http.Request, error)
 }
 
 // A route is what a request names.
@@ -153,7 +149,7 @@ func parseRoute(path string) (rt route, found bool, err error) {
 
 // fail refuses r because of err.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, op string, err error) {
-	e := api.Refusal(w, r, h.log, err)
+	e := api.Refusal(w, r, h.report, err)
 	message := e.Reason
 	if op != "" {
 		message = fmt.Sprintf("%s: '%s'", op, message)

@@ -4,6 +4,7 @@ package apitest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -26,8 +27,9 @@ type Backend struct {
 	node  *node.Node
 	front *node.Front
 	now   clock.Reading
+	sizes []int // writes of each call
 	fail  error
-	sizes []int
+	left  int // calls until fail
 	views int
 }
 
@@ -62,18 +64,18 @@ func (b *Backend) Advance(d time.Duration) {
 	b.now.Mono += d
 }
 
-// FailAfter has all but the next n calls of Write return err.
+// FailAfter lets n calls of Write succeed and has all later ones return err.
 func (b *Backend) FailAfter(n int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.sizes, b.fail = make([]int, 0, n), err
+	b.left, b.fail = n, err
 }
 
 // Writes returns how many writes each call of Write brought so far.
 func (b *Backend) Writes() []int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return append([]int(nil), b.sizes...)
+	return slices.Clone(b.sizes)
 }
 
 // View implements api.Backend.
@@ -92,9 +94,10 @@ func (b *Backend) View() *kv.View {
 func (b *Backend) Write(_ context.Context, ws []node.Write) ([]node.Reply, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.fail != nil && len(b.sizes) == cap(b.sizes) {
+	if b.fail != nil && b.left == 0 {
 		return nil, b.fail
 	}
+	b.left--
 	b.sizes = append(b.sizes, len(ws))
 	for _, w := range ws {
 		if _, err := b.node.Write(b.now, w); err != nil {
