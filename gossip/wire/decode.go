@@ -1,0 +1,226 @@
+package wire
+
+import (
+	"fmt"
+	"math"
+
+	"hearsay/clock"
+	"hearsay/gossip"
+	"hearsay/store"
+)
+
+// The least bytes that an element of each list takes.
+const (
+	originSize = 1 + 2 + 3
+	rowSize    = 1 + 3
+	entrySize  = 1 + 6
+	markSize   = 1 + originSize + 1
+)
+
+// Decode returns the message in frame, which comes without its length prefix.
+// The message keeps nothing of frame, and takes memory in proportion to it
+// whatever it claims. Decode returns ErrTooLarge, ErrVersion or ErrMalformed
+// and then nothing else.
+func Decode(frame []byte) (gossip.Message, error) {
+	c, kind, err := unwrap(frame)
+	if err != nil {
+		return nil, err
+	}
+	var m gossip.Message
+	switch kind {
+	case kindFrame:
+		m, err = c.frame()
+	case kindStatus:
+		m, err = c.status()
+	case kindPull:
+		m, err = c.pull()
+	case kindHello:
+		return nil, fmt.Errorf("%w: a hello where a message belongs", ErrMalformed)
+	default:
+		return nil, fmt.Errorf("%w: kind %d is unknown", ErrMalformed, kind)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// unwrap reads what comes before the body.
+func unwrap(frame []byte) (*cursor, byte, error) {
+	if len(frame) > MaxFrame {
+		return nil, 0, fmt.Errorf("%w: %d bytes, the most is %d", ErrTooLarge, len(frame), MaxFrame)
+	}
+	if len(frame) < headLen {
+		return nil, 0, fmt.Errorf("%w: %d bytes are too few for a frame", ErrMalformed, len(frame))
+	}
+	if v := frame[0]; v != Version {
+		return nil, 0, fmt.Errorf("%w: the peer speaks version %d, this node %d", ErrVersion, v, Version)
+	}
+	return &cursor{in: frame, at: headLen}, frame[1], nil
+}
+
+// done closes a body: unknown fields are passed over and nothing may follow. The
+// error is the cursor's, or else what check finds wrong with what was read.
+func (c *cursor) done(what string, unknown int, check func() error) error {
+	c.skip(what, unknown)
+	if c.left() > 0 {
+		c.fail(what, "%d bytes follow the body", c.left())
+	}
+	if c.err != nil {
+		return c.err
+	}
+	if err := check(); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrMalformed, what, err)
+	}
+	return nil
+}
+
+func (c *cursor) frame() (*gossip.Frame, error) {
+	f := &gossip.Frame{}
+	unknown := c.open("frame", 5)
+	origins := c.origins()
+	if len(origins) > 0 {
+		f.Origin = origins[0]
+	}
+	f.From = c.uint("from", math.MaxUint64)
+	f.Rows = c.rows()
+	c.entries(f, origins)
+	f.Facts = c.facts()
+	return f, c.done("frame", unknown, func() error { return checkFrame(f, nil) })
+}
+
+func (c *cursor) origins() []store.Origin {
+	origins := make([]store.Origin, c.list("origins", originSize))
+	for i := range origins {
+		origins[i] = c.origin()
+	}
+	return origins
+}
+
+func (c *cursor) rows() []gossip.FrameRow {
+	rows := make([]gossip.FrameRow, c.list("rows", rowSize))
+	for i := range rows {
+		unknown := c.open("row", 3)
+		rows[i].Entry = int(c.uint("row's entry", math.MaxInt32))
+		rows[i].Timestamp = c.timestamp("row")
+		c.skip("row", unknown)
+	}
+	return rows
+}
+
+// entries reads the entries of f, whose origin, from and rows are read.
+func (c *cursor) entries(f *gossip.Frame, origins []store.Origin) {
+	n := c.list("entries", entrySize)
+	if c.err != nil {
+		return
+	}
+	last, err := lastRows(nil, f.Rows, n)
+	if err != nil {
+		c.fail("entries", "%v", err)
+		return
+	}
+	f.Entries = make([]*store.Entry, n)
+	var namespace string
+	for i := range f.Entries {
+		e := &store.Entry{}
+		f.Entries[i] = e
+		unknown := c.open("entry", 6)
+		if c.null() {
+			e.Seq, e.Version = rowSeq(f, last[i]), rowVersion(f, last[i])
+		} else {
+			e.Seq, e.Version = c.version(origins)
+		}
+		if i == 0 || !c.null() {
+			namespace = c.text("namespace", store.MaxNamespace)
+		}
+		e.Key = store.Key{Namespace: namespace, Name: c.text("name", store.MaxName)}
+		c.content(e)
+		c.skip("entry", unknown)
+		if c.err != nil {
+			return
+		}
+	}
+}
+
+func (c *cursor) version(origins []store.Origin) (seq uint64, v store.Version) {
+	unknown := c.open("version", 4)
+	i := c.uint("version's origin", math.MaxInt32)
+	if c.err == nil && i >= uint64(len(origins)) {
+		c.fail("version's origin", "%d of %d", i, len(origins))
+	}
+	seq = c.uint("seq", math.MaxUint64)
+	t := c.timestamp("version")
+	c.skip("version", unknown)
+	if c.err != nil {
+		return 0, store.Version{}
+	}
+	return seq, store.Version{Timestamp: t, Origin: origins[i]}
+}
+
+// content reads what follows the name in an entry.
+func (c *cursor) content(e *store.Entry) {
+	if e.Tombstone = c.null(); !e.Tombstone {
+		e.Value = c.bytes("value", MaxValue)
+	}
+	if !c.null() {
+		e.Metadata = c.bytes("metadata", MaxMetadata)
+	}
+	e.Expires = int64(c.uint("expires", math.MaxInt64))
+}
+
+func (c *cursor) status() (*gossip.Status, error) {
+	s := &gossip.Status{}
+	unknown := c.open("status", 5)
+	s.Marks = c.marks()
+	s.Full = c.bool("full")
+	s.Hash = c.uint("hash", math.MaxUint64)
+	s.Want = c.bool("want")
+	s.Facts = c.facts()
+	return s, c.done("status", unknown, func() error { return checkStatus(s) })
+}
+
+func (c *cursor) pull() (*gossip.Pull, error) {
+	p := &gossip.Pull{}
+	unknown := c.open("pull", 2)
+	p.From = c.marks()
+	p.Credit = int(c.uint("credit", MaxCredit))
+	return p, c.done("pull", unknown, func() error { return checkPull(p) })
+}
+
+// marks returns nil for an empty list.
+func (c *cursor) marks() store.Watermarks {
+	n := c.list("marks", markSize)
+	if n == 0 {
+		return nil
+	}
+	marks := make(store.Watermarks, n)
+	for i := range marks {
+		unknown := c.open("mark", 2)
+		marks[i].Origin = c.origin()
+		marks[i].Seq = c.uint("mark's seq", math.MaxUint64)
+		c.skip("mark", unknown)
+	}
+	return marks
+}
+
+func (c *cursor) origin() store.Origin {
+	unknown := c.open("origin", 4)
+	o := store.Origin{Node: store.NodeID(c.text("node id", store.MaxNodeID))}
+	o.Incarnation.Start = c.timestamp("origin")
+	o.Incarnation.Nonce = uint32(c.uint("nonce", math.MaxUint32))
+	c.skip("origin", unknown)
+	return o
+}
+
+func (c *cursor) facts() gossip.Facts {
+	unknown := c.open("facts", 5)
+	f := gossip.Facts{W: c.timestamp("W"), Floor: c.timestamp("floor"), Epoch: c.uint("epoch", math.MaxUint64)}
+	c.skip("facts", unknown)
+	return f
+}
+
+func (c *cursor) timestamp(what string) clock.Timestamp {
+	wall := c.uint(what, math.MaxInt64)
+	logical := c.uint(what, math.MaxUint32)
+	return clock.Timestamp{Wall: int64(wall), Logical: uint32(logical)}
+}

@@ -1,0 +1,372 @@
+package wire_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+
+	"hearsay/gossip"
+	"hearsay/gossip/wire"
+	"hearsay/store"
+)
+
+func TestDecodeRefuses(t *testing.T) {
+	const maxU64 = uint64(math.MaxUint64)
+	one := fields{0, 5, 0}
+	tests := []struct {
+		name string
+		kind byte
+		body any
+		want string
+	}{
+		{"a body of another family", kindFrame, "text", "frame before byte 3: text where an array belongs"},
+		{"nil for a body", kindFrame, nil, "nil where an array belongs"},
+		{"nil for a list", kindFrame, with(packedFrame, nil, 2), "rows before"},
+		{"nil for a number", kindFrame, with(packedFrame, nil, 1), "from before"},
+		{"a negative number", kindFrame, with(packedFrame, -1, 1), "a signed or floating number where an unsigned number belongs"},
+		{"a number that wraps as int64", kindFrame, with(packedFrame, maxU64, 2, 0, 1), "row before"},
+		{"a number for a bool", kindStatus, with(packedStatus, 1, 1), "full before"},
+		{"bytes for text", kindFrame, with(packedFrame, []byte("one"), 3, 0, 2), "name before"},
+		{"text for bytes", kindFrame, with(packedFrame, "1", 3, 0, 3), "value before"},
+		{"a byte that begins no value", kindFrame, with(packedFrame, raw{0xc1}, 1), "byte 0xc1 begins no value"},
+		{"such a byte in what is skipped", kindPull, append(packedPull, raw{0xc1}), "byte 0xc1 begins no value"},
+		{"a frame with a field too few", kindFrame, packedFrame[:4], "4 fields, the least is 5"},
+		{"an entry with a field too few", kindFrame, with(packedFrame, packedEntry[:5], 3, 0), "entry before"},
+
+		{"no origin", kindFrame, with(packedFrame, list{}, 0), "version's origin"},
+		{"no origin, and none needed", kindFrame, fields{list{}, 41, list{one}, list{packedEntry}, packedFacts}, "an empty node id"},
+		{"an empty node id", kindFrame, with(packedFrame, "", 0, 0, 0), "an empty node id"},
+		{"a long node id", kindFrame, with(packedFrame, strings.Repeat("n", store.MaxNodeID+1), 0, 0, 0), "node id before"},
+		{"a nonce beyond 32 bits", kindFrame, with(packedFrame, uint64(1)<<32, 0, 0, 3), "nonce before"},
+		{"a logical time beyond 32 bits", kindFrame, with(packedFrame, uint64(1)<<32, 2, 0, 2), "row before"},
+		{"a wall time beyond int64", kindFrame, with(packedFrame, uint64(1)<<63, 4, 0), "W before"},
+
+		{"no rows", kindFrame, with(with(packedFrame, list{}, 2), list{}, 3), "a frame needs a row"},
+		{"rows past the last number", kindFrame, with(packedFrame, maxU64-1, 1), "2 rows after number 18446744073709551614"},
+		{"a row of an entry past the last", kindFrame, with(packedFrame, 2, 2, 1, 0), "row 1: names entry 2 of 2"},
+		{"a row of an entry beyond 32 bits", kindFrame, with(packedFrame, uint64(1)<<32, 2, 1, 0), "row's entry before"},
+		{"an entry without a row", kindFrame, with(packedFrame, 0, 2, 1, 0), "entry 1: no row names it"},
+		{"a key twice", kindFrame, with(packedFrame, "one", 3, 1, 2), "entry 1: its key has one already"},
+		{"a version of an origin past the table", kindFrame, with(packedFrame, 2, 3, 1, 0, 0), "version's origin before"},
+		{"number 0", kindFrame, with(packedFrame, 0, 3, 1, 0, 1), "entry 1: number 0"},
+		{"no first namespace", kindFrame, with(packedFrame, nil, 3, 0, 1), "namespace before"},
+		{"an expiration beyond int64", kindFrame, with(packedFrame, uint64(1)<<63, 3, 0, 5), "expires before"},
+
+		{"marks out of order", kindStatus, with(packedStatus, "c", 0, 0, 0, 0), "mark 1: its origin is not after"},
+		{"a mark twice", kindStatus, with(packedStatus, "b", 0, 0, 0, 0), "mark 1: its origin is not after"},
+		{"a mark of an empty node id", kindStatus, with(packedStatus, "", 0, 0, 0, 0), "mark 0: an empty node id"},
+		{"a pull's marks out of order", kindPull, with(packedPull, list{fields{packedOrigin, 1}, fields{packedOrigin, 2}}, 0), "mark 1"},
+		{"a negative credit", kindPull, with(packedPull, -1, 1), "credit before"},
+		{"an empty node id in a hello", kindHello, with(packedHello, "", 1), "an empty node id"},
+
+		{"a kind that is unknown", 9, fields{}, "kind 9 is unknown"},
+		{"more than the body", kindPull, raw(append(pack(kindPull, packedPull)[2:], 0)), "1 bytes follow the body"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m, err := decodeAny(pack(tt.kind, tt.body))
+			if !errors.Is(err, wire.ErrMalformed) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Decode = %v, want ErrMalformed with %q", err, tt.want)
+			}
+			if h, ok := m.(wire.Hello); err != nil && m != nil && (!ok || h != wire.Hello{}) {
+				t.Errorf("Decode = %+v beside an error", m)
+			}
+		})
+	}
+}
+
+func TestDecodeAtBounds(t *testing.T) {
+	text := func(n int) any { return strings.Repeat("x", n) }
+	data := func(n int) any { return make([]byte, n) }
+	number := func(n int) any { return n }
+	tests := []struct {
+		name  string
+		limit int
+		value func(n int) any
+		kind  byte
+		body  fields
+		path  []int
+	}{
+		{"node id", store.MaxNodeID, text, kindFrame, packedFrame, []int{0, 1, 0}},
+		{"namespace", store.MaxNamespace, text, kindFrame, packedFrame, []int{3, 0, 1}},
+		{"name", store.MaxName, text, kindFrame, packedFrame, []int{3, 0, 2}},
+		{"value", wire.MaxValue, data, kindFrame, packedFrame, []int{3, 0, 3}},
+		{"metadata", wire.MaxMetadata, data, kindFrame, packedFrame, []int{3, 0, 4}},
+		{"credit", wire.MaxCredit, number, kindPull, packedPull, []int{1}},
+		{"cluster", wire.MaxLabel, text, kindHello, packedHello, []int{0}},
+		{"node id of a hello", store.MaxNodeID, text, kindHello, packedHello, []int{1}},
+		{"name of a hello", wire.MaxLabel, text, kindHello, packedHello, []int{2}},
+		{"region", wire.MaxLabel, text, kindHello, packedHello, []int{3}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := decodeAny(pack(tt.kind, with(tt.body, tt.value(tt.limit), tt.path...))); err != nil {
+				t.Errorf("Decode at %d: %v", tt.limit, err)
+			}
+			_, err := decodeAny(pack(tt.kind, with(tt.body, tt.value(tt.limit+1), tt.path...)))
+			if !errors.Is(err, wire.ErrMalformed) {
+				t.Errorf("Decode at %d = %v, want ErrMalformed", tt.limit+1, err)
+			}
+		})
+	}
+}
+
+// TestAppendAtBounds shows that the sender holds to what the receiver checks.
+func TestAppendAtBounds(t *testing.T) {
+	bytesOf := func(n int) []byte { return make([]byte, n) }
+	textOf := func(n int) string { return strings.Repeat("x", n) }
+	entry := func(set func(e *store.Entry, n int)) func(int) gossip.Message {
+		return func(n int) gossip.Message {
+			f := put()
+			set(f.Entries[0], n)
+			return f
+		}
+	}
+	tests := []struct {
+		name    string
+		good    int
+		bad     int
+		message func(n int) gossip.Message
+	}{
+		{"node id", store.MaxNodeID, store.MaxNodeID + 1, entry(func(e *store.Entry, n int) { e.Version.Origin.Node = store.NodeID(textOf(n)) })},
+		{"least node id", 1, 0, entry(func(e *store.Entry, n int) { e.Version.Origin.Node = store.NodeID(textOf(n)) })},
+		{"namespace", store.MaxNamespace, store.MaxNamespace + 1, entry(func(e *store.Entry, n int) { e.Key.Namespace = textOf(n) })},
+		{"name", store.MaxName, store.MaxName + 1, entry(func(e *store.Entry, n int) { e.Key.Name = textOf(n) })},
+		{"value", wire.MaxValue, wire.MaxValue + 1, entry(func(e *store.Entry, n int) { e.Value = bytesOf(n) })},
+		{"metadata", wire.MaxMetadata, wire.MaxMetadata + 1, entry(func(e *store.Entry, n int) { e.Metadata = bytesOf(n) })},
+		{"value of a tombstone", 0, 1, entry(func(e *store.Entry, n int) { e.Tombstone, e.Value = true, bytesOf(n) })},
+		{"expires", 0, -1, entry(func(e *store.Entry, n int) { e.Expires = int64(n) })},
+		{"seq", 1, 0, entry(func(e *store.Entry, n int) { e.Seq = uint64(n) })},
+		{"wall of a version", 0, -1, entry(func(e *store.Entry, n int) { e.Version.Timestamp.Wall = int64(n) })},
+		{"wall of an incarnation", 0, -1, entry(func(e *store.Entry, n int) { e.Version.Origin.Incarnation.Start.Wall = int64(n) })},
+		{"wall of a row", 0, -1, func(n int) gossip.Message {
+			f := put()
+			f.Rows[0].Timestamp.Wall = int64(n)
+			return f
+		}},
+		{"wall of a floor", 0, -1, func(n int) gossip.Message {
+			s := &gossip.Status{}
+			s.Facts.Floor.Wall = int64(n)
+			return s
+		}},
+		{"rows", 1, 0, func(n int) gossip.Message {
+			f := put()
+			f.Rows, f.Entries = f.Rows[:n], f.Entries[:n]
+			return f
+		}},
+		{"numbers left for the rows", 1, 0, func(n int) gossip.Message {
+			f := put()
+			f.From = math.MaxUint64 - uint64(n)
+			return f
+		}},
+		{"least entry of a row", 0, -1, func(n int) gossip.Message {
+			f := run(2)
+			f.Rows = append(f.Rows, gossip.FrameRow{Entry: n})
+			return f
+		}},
+		{"entry of a row", 1, 2, func(n int) gossip.Message {
+			f := run(2)
+			f.Rows = append(f.Rows, gossip.FrameRow{Entry: n})
+			return f
+		}},
+		{"entries for the rows", 2, 3, func(n int) gossip.Message {
+			f := run(3)
+			f.Rows, f.Entries = f.Rows[:2], f.Entries[:n]
+			return f
+		}},
+		{"entries of one key", 1, 2, func(n int) gossip.Message {
+			f := run(2)
+			for _, e := range f.Entries[:n] {
+				e.Key.Name = "same"
+			}
+			return f
+		}},
+		{"marks in order", 1, 2, func(n int) gossip.Message {
+			return &gossip.Status{Marks: store.Watermarks{{Origin: origin("b")}, {Origin: origin(store.NodeID("bcb"[n]))}}}
+		}},
+		{"a pull's marks in order", 1, 0, func(n int) gossip.Message {
+			return &gossip.Pull{From: store.Watermarks{{Origin: origin("b")}, {Origin: origin(store.NodeID("bc"[n]))}}}
+		}},
+		{"credit", wire.MaxCredit, wire.MaxCredit + 1, func(n int) gossip.Message { return &gossip.Pull{Credit: n} }},
+		{"least credit", 0, -1, func(n int) gossip.Message { return &gossip.Pull{Credit: n} }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			enc := wire.NewEncoder()
+			dst := []byte("dst")
+			got, err := enc.Append(dst, tt.message(tt.bad))
+			if !errors.Is(err, wire.ErrMalformed) {
+				t.Errorf("Append at %d = %v, want ErrMalformed", tt.bad, err)
+			}
+			if !bytes.Equal(got, dst) {
+				t.Errorf("Append at %d = %q beside its error, want what came, %q", tt.bad, got, dst)
+			}
+			// The refusal left nothing behind in the encoder.
+			b, err := enc.Append(nil, tt.message(tt.good))
+			if err != nil {
+				t.Fatalf("Append at %d: %v", tt.good, err)
+			}
+			if _, err := wire.Decode(b[4:]); err != nil {
+				t.Errorf("Decode at %d: %v", tt.good, err)
+			}
+		})
+	}
+	if _, err := wire.NewEncoder().Append(nil, nil); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("Append(nil message) = %v, want ErrMalformed", err)
+	}
+	long := wire.Hello{Node: "n", Region: textOf(wire.MaxLabel + 1)}
+	if _, err := wire.NewEncoder().AppendHello(nil, long); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("AppendHello(region of %d bytes) = %v, want ErrMalformed", len(long.Region), err)
+	}
+}
+
+func TestMaxFrame(t *testing.T) {
+	// Two values of at least 64 KiB each: their lengths take four bytes.
+	filled := func(size int) *gossip.Frame {
+		f := run(2)
+		f.Entries[0].Value = make([]byte, wire.MaxValue)
+		f.Entries[1].Value = make([]byte, 1<<16)
+		f.Entries[1].Value = make([]byte, 1<<16+size-len(encode(t, f)))
+		return f
+	}
+	frame := encode(t, filled(wire.MaxFrame))
+	if len(frame) != wire.MaxFrame {
+		t.Fatalf("the test filled %d bytes, want %d", len(frame), wire.MaxFrame)
+	}
+	if _, err := wire.Decode(frame); err != nil {
+		t.Errorf("Decode of %d bytes: %v", len(frame), err)
+	}
+	if _, err := wire.Decode(append(frame, 0)); !errors.Is(err, wire.ErrTooLarge) {
+		t.Errorf("Decode of %d bytes = %v, want ErrTooLarge", len(frame)+1, err)
+	}
+	dst := []byte("dst")
+	got, err := wire.NewEncoder().Append(dst, filled(wire.MaxFrame+1))
+	if !errors.Is(err, wire.ErrTooLarge) {
+		t.Errorf("Append past MaxFrame = %v, want ErrTooLarge", err)
+	}
+	if !bytes.Equal(got, dst) {
+		t.Errorf("Append past MaxFrame = %d bytes beside its error, want what came", len(got))
+	}
+}
+
+func TestOtherVersion(t *testing.T) {
+	for name, frame := range valid() {
+		frame[0] = 7
+		_, err := decodeAny(frame)
+		if !errors.Is(err, wire.ErrVersion) {
+			t.Errorf("%s: Decode = %v, want ErrVersion", name, err)
+			continue
+		}
+		if !strings.Contains(err.Error(), "version 7") || !strings.Contains(err.Error(), "this node 1") {
+			t.Errorf("%s: %q does not name both versions", name, err)
+		}
+	}
+}
+
+func TestKindsDoNotMix(t *testing.T) {
+	if _, err := wire.Decode(encodeHello(t, hello)); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("Decode(hello) = %v, want ErrMalformed", err)
+	}
+	if _, err := wire.DecodeHello(encode(t, put())); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("DecodeHello(frame) = %v, want ErrMalformed", err)
+	}
+}
+
+// TestUnknownFields decodes what a later release may send.
+func TestUnknownFields(t *testing.T) {
+	deep := raw(append(bytes.Repeat([]byte{0x91}, 1<<20), 0xc0))
+	later := []any{
+		nil, true, -1, 1.5, "text", []byte("bytes"), list{1, list{2}}, map[string]int{"a": 1},
+		raw{0xd4, 1, 2}, raw{0xd8, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, raw{0xc7, 2, 1, 8, 9},
+	}
+	bodies := map[byte]fields{kindHello: packedHello, kindFrame: packedFrame, kindStatus: packedStatus, kindPull: packedPull}
+	for kind, body := range bodies {
+		want, err := decodeAny(pack(kind, body))
+		if err != nil {
+			t.Fatalf("kind %d: %v", kind, err)
+		}
+		for name, frame := range map[string][]byte{
+			"a field more in each array": pack(kind, extended(body, later...)),
+			"a field nested deep":        pack(kind, append(body[:len(body):len(body)], deep)),
+		} {
+			got, err := decodeAny(frame)
+			if err != nil {
+				t.Errorf("kind %d, %s: %v", kind, name, err)
+			} else if !reflect.DeepEqual(got, want) {
+				t.Errorf("kind %d, %s: %+v, want %+v", kind, name, got, want)
+			}
+		}
+	}
+}
+
+func TestTruncated(t *testing.T) {
+	frames := valid()
+	for name, m := range samples() {
+		frames[name] = encode(t, m)
+	}
+	for name, frame := range frames {
+		for n := range frame {
+			if _, err := decodeAny(frame[:n:n]); !errors.Is(err, wire.ErrMalformed) {
+				t.Errorf("%s: Decode of %d of %d bytes = %v, want ErrMalformed", name, n, len(frame), err)
+			}
+		}
+	}
+}
+
+// allocated returns the bytes that f allocates.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// TestClaims puts the head of something huge at every place of a frame.
+func TestClaims(t *testing.T) {
+	var huge [][]byte
+	for _, code := range []byte{0xdd, 0xc6, 0xdb, 0xdf, 0xc9} { // array, bytes, text, map, extension
+		for _, n := range []uint32{1 << 20, 1<<31 - 1, 1 << 31, math.MaxUint32} {
+			huge = append(huge, binary.BigEndian.AppendUint32([]byte{code}, n))
+		}
+	}
+	frames := valid()
+	frames["frame with unknown fields"] = pack(kindFrame, extended(packedFrame, list{nil}))
+	for name, frame := range frames {
+		for n := 2; n <= len(frame); n++ {
+			for _, head := range huge {
+				claim := append(frame[:n:n], head...)
+				if got := allocated(func() { _, _ = decodeAny(claim) }); got > 64<<10 {
+					t.Errorf("%s: Decode of %x allocates %d bytes, want less than 64 KiB", name, claim, got)
+				}
+			}
+		}
+	}
+}
+
+// TestMemoryInProportion decodes the frame with the most entries for its size.
+func TestMemoryInProportion(t *testing.T) {
+	const entries = 1 << 16
+	f := &gossip.Frame{Origin: origin("a")}
+	for i := range entries {
+		f.Rows = append(f.Rows, gossip.FrameRow{Entry: i})
+		e := own(f.Origin, uint64(i)+1, f.Rows[i].Timestamp, string([]byte{byte(i >> 8), byte(i)}))
+		e.Key.Namespace, e.Value, e.Tombstone = "", nil, true
+		f.Entries = append(f.Entries, e)
+	}
+	frame := encode(t, f)
+	got := allocated(func() {
+		if _, err := wire.Decode(frame); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if most := 32 * uint64(len(frame)); got > most {
+		t.Errorf("Decode of %d bytes allocates %d, want at most %d", len(frame), got, most)
+	}
+	t.Logf("%d bytes of frame, %d allocated: ×%.1f", len(frame), got, float64(got)/float64(len(frame)))
+}

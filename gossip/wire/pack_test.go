@@ -1,0 +1,133 @@
+package wire_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"hearsay/gossip/wire"
+)
+
+// Frames that no encoder writes are built from trees: list is an array of any
+// length, fields one of known fields, raw stands for bytes as they are.
+type (
+	list   []any
+	fields []any
+	raw    []byte
+)
+
+// pack returns a frame without its length prefix.
+func pack(kind byte, body any) []byte {
+	b := bytes.NewBuffer([]byte{wire.Version, kind})
+	packValue(b, body)
+	return b.Bytes()
+}
+
+func packValue(b *bytes.Buffer, v any) {
+	enc := msgpack.NewEncoder(b)
+	enc.UseCompactInts(true)
+	elements := func(vs []any) {
+		_ = enc.EncodeArrayLen(len(vs))
+		for _, v := range vs {
+			packValue(b, v)
+		}
+	}
+	switch v := v.(type) {
+	case list:
+		elements(v)
+	case fields:
+		elements(v)
+	case raw:
+		b.Write(v)
+	default:
+		_ = enc.Encode(v)
+	}
+}
+
+// with returns body with the value at path replaced.
+func with(body any, value any, path ...int) any {
+	if len(path) == 0 {
+		return value
+	}
+	replace := func(vs []any) []any {
+		vs = append([]any{}, vs...)
+		vs[path[0]] = with(vs[path[0]], value, path[1:]...)
+		return vs
+	}
+	switch body := body.(type) {
+	case list:
+		return list(replace(body))
+	case fields:
+		return fields(replace(body))
+	}
+	panic(fmt.Sprintf("no element %v in %v", path, body))
+}
+
+// extended returns body with more at the end of each array of known fields.
+func extended(body any, more ...any) any {
+	each := func(vs []any) []any {
+		var out []any
+		for _, v := range vs {
+			out = append(out, extended(v, more...))
+		}
+		return out
+	}
+	switch body := body.(type) {
+	case list:
+		return list(each(body))
+	case fields:
+		return fields(append(each(body), more...))
+	}
+	return body
+}
+
+// The bodies of valid frames, as trees.
+var (
+	packedOrigin = fields{"a", 1, 0, 0}
+	packedFacts  = fields{0, 0, 0, 0, 0}
+	packedEntry  = fields{nil, "ns", "one", []byte("1"), nil, 0}
+	packedFrame  = fields{
+		list{packedOrigin, fields{"b", 1, 0, 0}}, 41,
+		list{fields{0, 5, 0}, fields{1, 6, 0}},
+		list{packedEntry, fields{fields{1, 9, 7, 0}, nil, "two", []byte("2"), []byte("{}"), 0}},
+		packedFacts,
+	}
+	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts}
+	packedPull   = fields{list{fields{packedOrigin, 1}}, 100}
+	packedHello  = fields{"cluster", "node", "name", "region"}
+)
+
+// The kinds, as they stand on the wire.
+const (
+	kindHello  = 1
+	kindFrame  = 2
+	kindStatus = 3
+	kindPull   = 4
+)
+
+// decodeAny decodes a frame of any kind.
+func decodeAny(frame []byte) (any, error) {
+	if len(frame) > 1 && frame[1] == kindHello {
+		return wire.DecodeHello(frame)
+	}
+	return wire.Decode(frame)
+}
+
+func valid() map[string][]byte {
+	return map[string][]byte{
+		"hello":  pack(kindHello, packedHello),
+		"frame":  pack(kindFrame, packedFrame),
+		"status": pack(kindStatus, packedStatus),
+		"pull":   pack(kindPull, packedPull),
+	}
+}
+
+func TestPackedFramesAreValid(t *testing.T) {
+	for name, frame := range valid() {
+		if _, err := decodeAny(frame); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package wire_test
+
+import (
+	"bytes"
+	"math"
+	"reflect"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"hearsay/clock"
+	"hearsay/gossip"
+	"hearsay/gossip/wire"
+	"hearsay/store"
+)
+
+func drawTimestamp(t *rapid.T) clock.Timestamp {
+	return clock.Timestamp{
+		Wall:    rapid.Int64Range(0, math.MaxInt64).Draw(t, "wall"),
+		Logical: rapid.Uint32().Draw(t, "logical"),
+	}
+}
+
+func drawFacts(t *rapid.T) gossip.Facts {
+	return gossip.Facts{W: drawTimestamp(t), Floor: drawTimestamp(t), Epoch: rapid.Uint64().Draw(t, "epoch")}
+}
+
+func drawOrigin(t *rapid.T) store.Origin {
+	return store.Origin{
+		Node:        store.NodeID(rapid.StringN(1, 16, store.MaxNodeID).Draw(t, "node")),
+		Incarnation: store.Incarnation{Start: drawTimestamp(t), Nonce: rapid.Uint32().Draw(t, "nonce")},
+	}
+}
+
+func drawMarks(t *rapid.T) store.Watermarks {
+	var w store.Watermarks
+	for range rapid.IntRange(0, 20).Draw(t, "marks") {
+		w.Set(drawOrigin(t), rapid.Uint64().Draw(t, "seq"))
+	}
+	return w
+}
+
+func drawEntry(t *rapid.T, key store.Key, origins []store.Origin) *store.Entry {
+	e := &store.Entry{
+		Key:     key,
+		Expires: rapid.Int64Range(0, math.MaxInt64).Draw(t, "expires"),
+		Version: store.Version{Timestamp: drawTimestamp(t), Origin: rapid.SampledFrom(origins).Draw(t, "writer")},
+		Seq:     rapid.Uint64Min(1).Draw(t, "seq"),
+	}
+	if rapid.Bool().Draw(t, "tombstone") {
+		e.Tombstone = true
+	} else {
+		e.Value = rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "value")
+	}
+	if rapid.Bool().Draw(t, "has metadata") {
+		e.Metadata = rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "metadata")
+	}
+	return e
+}
+
+func drawFrame(t *rapid.T) *gossip.Frame {
+	origins := rapid.SliceOfN(rapid.Custom(drawOrigin), 1, 4).Draw(t, "origins")
+	f := &gossip.Frame{Origin: origins[0], Facts: drawFacts(t)}
+	keys := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) store.Key {
+		return store.Key{
+			Namespace: rapid.SampledFrom([]string{"", "a", "0123456789abcdef0123456789abcdef"}).Draw(t, "namespace"),
+			Name:      rapid.StringN(0, 40, store.MaxName).Draw(t, "name"),
+		}
+	}), 1, 12, rapid.ID).Draw(t, "keys")
+	for i := range keys {
+		f.Rows = append(f.Rows, gossip.FrameRow{Entry: i, Timestamp: drawTimestamp(t)})
+	}
+	for range rapid.IntRange(0, 6).Draw(t, "more rows") {
+		f.Rows = append(f.Rows, gossip.FrameRow{Entry: rapid.IntRange(0, len(keys)-1).Draw(t, "entry"), Timestamp: drawTimestamp(t)})
+	}
+	f.Rows = rapid.Permutation(f.Rows).Draw(t, "rows")
+	f.From = rapid.Uint64Max(math.MaxUint64-uint64(len(f.Rows))).Draw(t, "from")
+	for i, key := range keys {
+		e := drawEntry(t, key, origins)
+		if row := rapid.IntRange(0, len(f.Rows)-1).Draw(t, "row"); f.Rows[row].Entry == i {
+			e.Seq = f.From + 1 + uint64(row)
+			e.Version = store.Version{Timestamp: f.Rows[row].Timestamp, Origin: f.Origin}
+		}
+		f.Entries = append(f.Entries, e)
+	}
+	return f
+}
+
+func drawMessage(t *rapid.T) gossip.Message {
+	switch rapid.IntRange(0, 2).Draw(t, "kind") {
+	case 0:
+		return drawFrame(t)
+	case 1:
+		return &gossip.Status{
+			Marks: drawMarks(t), Full: rapid.Bool().Draw(t, "full"), Hash: rapid.Uint64().Draw(t, "hash"),
+			Want: rapid.Bool().Draw(t, "want"), Facts: drawFacts(t),
+		}
+	default:
+		return &gossip.Pull{From: drawMarks(t), Credit: rapid.IntRange(0, wire.MaxCredit).Draw(t, "credit")}
+	}
+}
+
+// TestRoundTrip sends all messages through one encoder, so that what one leaves
+// behind in it would show in the next.
+func TestRoundTrip(t *testing.T) {
+	enc := wire.NewEncoder()
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawMessage(t)
+		b, err := enc.Append([]byte("before"), m)
+		if err != nil {
+			t.Fatalf("Append: %v", err)
+		}
+		if !bytes.HasPrefix(b, []byte("before")) {
+			t.Fatalf("Append changed what it appends to: %q", b[:6])
+		}
+		frame := b[len("before")+4:]
+		got, err := wire.Decode(frame)
+		if err != nil {
+			t.Fatalf("Decode: %v", err)
+		}
+		if !reflect.DeepEqual(got, m) {
+			t.Fatalf("Decode(Append(m)) = %+v, want %+v", got, m)
+		}
+	})
+}
+
+func TestRoundTripHello(t *testing.T) {
+	text := rapid.StringN(0, wire.MaxLabel, wire.MaxLabel)
+	rapid.Check(t, func(t *rapid.T) {
+		want := wire.Hello{
+			Cluster: text.Draw(t, "cluster"), Node: drawOrigin(t).Node,
+			Name: text.Draw(t, "name"), Region: text.Draw(t, "region"),
+		}
+		b, err := wire.NewEncoder().AppendHello(nil, want)
+		if err != nil {
+			t.Fatalf("AppendHello: %v", err)
+		}
+		if got, err := wire.DecodeHello(b[4:]); err != nil || got != want {
+			t.Fatalf("DecodeHello = %+v, %v, want %+v", got, err, want)
+		}
+	})
+}
+
+func TestValueNilAndEmpty(t *testing.T) {
+	tests := []struct {
+		name            string
+		value, metadata []byte
+		tombstone       bool
+		wantValue       []byte
+	}{
+		{"a live entry without bytes stays live and empty", []byte{}, nil, false, []byte{}},
+		{"a live entry with nil becomes empty", nil, nil, false, []byte{}},
+		{"a tombstone has none", nil, nil, true, nil},
+		{"a tombstone with an empty value has none", []byte{}, nil, true, nil},
+		{"empty metadata are none", nil, []byte{}, false, []byte{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := put()
+			e := f.Entries[0]
+			e.Value, e.Metadata, e.Tombstone = tt.value, tt.metadata, tt.tombstone
+			m, err := wire.Decode(encode(t, f))
+			if err != nil {
+				t.Fatalf("Decode: %v", err)
+			}
+			got := m.(*gossip.Frame).Entries[0]
+			if got.Tombstone != tt.tombstone || !reflect.DeepEqual(got.Value, tt.wantValue) {
+				t.Errorf("tombstone, value = %v, %#v, want %v, %#v", got.Tombstone, got.Value, tt.tombstone, tt.wantValue)
+			}
+			if got.Metadata != nil {
+				t.Errorf("metadata = %#v, want nil", got.Metadata)
+			}
+		})
+	}
+}
+
+func TestDecodeKeepsNothingOfTheFrame(t *testing.T) {
+	for name, want := range samples() {
+		frame := encode(t, want)
+		got, err := wire.Decode(frame)
+		if err != nil {
+			t.Fatalf("%s: Decode: %v", name, err)
+		}
+		for i := range frame {
+			frame[i] = 0xff
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: the message changed with the frame: %+v, want %+v", name, got, want)
+		}
+	}
+}
+
+// TestAppendAllocatesNothing includes what costs most: a frame whose entries come from
+// several origins, after one that fills the encoder's tables.
+func TestAppendAllocatesNothing(t *testing.T) {
+	mixed := run(100)
+	for i, e := range mixed.Entries {
+		if i%3 == 0 {
+			e.Version.Origin = marks(20)[i%20].Origin
+		}
+	}
+	messages := samples()
+	messages["run of 100"] = run(100)
+	messages["run of 100, several origins"] = mixed
+	messages["status of 1000"] = &gossip.Status{Marks: marks(1000)}
+	enc := wire.NewEncoder()
+	dst := make([]byte, 0, 1<<20)
+	for name, m := range messages {
+		if n := testing.AllocsPerRun(20, func() {
+			if _, err := enc.Append(dst, m); err != nil {
+				t.Fatal(err)
+			}
+		}); n != 0 {
+			t.Errorf("%s: Append allocates %v times, want 0", name, n)
+		}
+	}
+	if n := testing.AllocsPerRun(20, func() {
+		if _, err := enc.AppendHello(dst, hello); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("AppendHello allocates %v times, want 0", n)
+	}
+}

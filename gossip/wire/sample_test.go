@@ -1,0 +1,141 @@
+package wire_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"hearsay/clock"
+	"hearsay/gossip"
+	"hearsay/gossip/wire"
+	"hearsay/store"
+)
+
+const second = 1_760_000_000 // of the Unix epoch, when the samples were written
+
+func at(offset int64, logical uint32) clock.Timestamp {
+	return clock.Timestamp{Wall: second*1e9 + offset, Logical: logical}
+}
+
+func origin(node store.NodeID) store.Origin {
+	return store.Origin{Node: node, Incarnation: store.Incarnation{Start: at(0, 0), Nonce: 0xfeed}}
+}
+
+// own returns the entry that o wrote as seq, which frames name by its row.
+func own(o store.Origin, seq uint64, t clock.Timestamp, name string) *store.Entry {
+	return &store.Entry{
+		Key:     store.Key{Namespace: "0123456789abcdef0123456789abcdef", Name: name},
+		Value:   []byte("value of " + name),
+		Version: store.Version{Timestamp: t, Origin: o},
+		Seq:     seq,
+	}
+}
+
+// put is the frame of one write.
+func put() *gossip.Frame {
+	o := origin("node-a")
+	return &gossip.Frame{
+		Origin:  o,
+		From:    41,
+		Rows:    []gossip.FrameRow{{Entry: 0, Timestamp: at(5, 1)}},
+		Entries: []*store.Entry{own(o, 42, at(5, 1), "cart")},
+		Facts:   gossip.Facts{W: at(3, 0), Floor: at(1, 0), Epoch: 7},
+	}
+}
+
+// run is a frame with n rows and as many entries of one namespace, each with a
+// value of 256 bytes and a name of 16.
+func run(n int) *gossip.Frame {
+	o := origin("3f9c2b7a51d84e60")
+	f := &gossip.Frame{Origin: o, From: 100_000, Facts: gossip.Facts{W: at(3, 0), Floor: at(1, 0), Epoch: 7}}
+	for i := range n {
+		t := at(int64(i)*1000, 0)
+		e := own(o, f.From+1+uint64(i), t, fmt.Sprintf("user/%011d", i))
+		e.Value = make([]byte, 256)
+		f.Rows = append(f.Rows, gossip.FrameRow{Entry: i, Timestamp: t})
+		f.Entries = append(f.Entries, e)
+	}
+	return f
+}
+
+func marks(n int) store.Watermarks {
+	var w store.Watermarks
+	for i := range n {
+		w = append(w, store.Mark{Origin: origin(store.NodeID(fmt.Sprintf("%016x", i))), Seq: 100_000 + uint64(i)})
+	}
+	return w
+}
+
+// samples are the messages that the golden frames pin, by the files' names.
+func samples() map[string]gossip.Message {
+	a, b, c := origin("node-a"), origin("node-b"), origin("node-c")
+
+	deleted := put()
+	deleted.Entries[0].Value = nil
+	deleted.Entries[0].Tombstone = true
+
+	empty := put()
+	empty.Entries[0].Value = []byte{}
+	empty.Entries[0].Metadata = []byte(`{"kind":"flag"}`)
+	empty.Entries[0].Expires = second + 60
+
+	// Numbers 11 and 13 wrote one key, 12 another that b has written since, 14 one
+	// that a wrote once more past this frame, and 15 one in a second namespace.
+	mixed := &gossip.Frame{
+		Origin: a,
+		From:   10,
+		Rows: []gossip.FrameRow{
+			{Entry: 0, Timestamp: at(1, 0)}, {Entry: 1, Timestamp: at(2, 0)}, {Entry: 0, Timestamp: at(3, 0)},
+			{Entry: 2, Timestamp: at(4, 0)}, {Entry: 3, Timestamp: at(5, 0)},
+		},
+		Entries: []*store.Entry{
+			own(a, 13, at(3, 0), "twice"), own(b, 900, at(9, 2), "newer elsewhere"),
+			own(a, 77, at(8, 0), "newer here"), own(c, 1, at(7, 0), "elsewhere"),
+		},
+	}
+	mixed.Entries[3].Key.Namespace = "settings"
+
+	most := clock.Timestamp{Wall: math.MaxInt64, Logical: math.MaxUint32}
+	far := store.Origin{Node: "z", Incarnation: store.Incarnation{Start: most, Nonce: math.MaxUint32}}
+	largest := &gossip.Frame{
+		Origin:  far,
+		From:    math.MaxUint64 - 1,
+		Rows:    []gossip.FrameRow{{Entry: 0, Timestamp: most}},
+		Entries: []*store.Entry{own(far, math.MaxUint64, most, "")},
+		Facts:   gossip.Facts{W: most, Floor: most, Epoch: math.MaxUint64},
+	}
+	largest.Entries[0].Expires = math.MaxInt64
+
+	return map[string]gossip.Message{
+		"frame-put":         put(),
+		"frame-delete":      deleted,
+		"frame-empty-value": empty,
+		"frame-mixed":       mixed,
+		"frame-largest":     largest,
+		"status-idle":       &gossip.Status{Hash: 0x0123456789abcdef, Facts: gossip.Facts{W: at(3, 0)}},
+		"status-full":       &gossip.Status{Marks: marks(3), Full: true, Hash: math.MaxUint64, Want: true, Facts: put().Facts},
+		"pull":              &gossip.Pull{From: marks(2), Credit: 3 << 20},
+		"pull-credit":       &gossip.Pull{Credit: wire.MaxCredit},
+	}
+}
+
+var hello = wire.Hello{Cluster: "c1", Node: "3f9c2b7a51d84e60", Name: "us-east-1", Region: "us-east"}
+
+// encode returns m as a frame without its length prefix.
+func encode(t testing.TB, m gossip.Message) []byte {
+	t.Helper()
+	b, err := wire.NewEncoder().Append(nil, m)
+	if err != nil {
+		t.Fatalf("Append(%T): %v", m, err)
+	}
+	return b[4:]
+}
+
+func encodeHello(t testing.TB, h wire.Hello) []byte {
+	t.Helper()
+	b, err := wire.NewEncoder().AppendHello(nil, h)
+	if err != nil {
+		t.Fatalf("AppendHello(%+v): %v", h, err)
+	}
+	return b[4:]
+}

@@ -1,0 +1,86 @@
+// Package wire is how gossip messages look as bytes. The same bytes travel
+// between the nodes of a simulation and over TCP.
+//
+// A frame on the wire is four bytes, big endian, for the length of what follows;
+// one byte for the version of the format; one for the kind; and the body in
+// MessagePack:
+//
+//	hello   [cluster, node, name, region]
+//	frame   [[origin…], from, [row…], [entry…], facts]
+//	status  [[mark…], full, hash, want, facts]
+//	pull    [[mark…], credit]
+//
+//	origin  [node, start wall, start logical, nonce]
+//	mark    [origin, seq]
+//	row     [entry, wall, logical]
+//	entry   [version, namespace, name, value, metadata, expires]
+//	version [origin, seq, wall, logical]
+//	facts   [W wall, W logical, floor wall, floor logical, epoch]
+//
+// Text is str, values and metadata are bin, numbers are unsigned. What repeats
+// within a frame is written once:
+//
+//   - The origins at its head are a table, which versions index. The first is the
+//     frame's own.
+//   - An entry without a version (nil) is what the frame's origin wrote as the
+//     last of the rows that name it: origin, number and timestamp are that row's.
+//   - An entry without a namespace is in that of the entry before it.
+//
+// An entry without a value is a tombstone. A live entry always has one, perhaps
+// of no bytes: a nil Value of a live entry decodes as an empty one.
+//
+// A field is only ever added at the end of its array. Decoders skip fields that
+// they do not know, so nodes of two releases can talk; but what a node skips it
+// does not pass on. A field that replicas must agree on, such as one of an entry,
+// therefore needs a new Version too.
+//
+// Encoding goes through the MessagePack library. Decoding reads MessagePack here:
+// a frame is not to be trusted, and the library takes nil for zero, wraps lengths
+// where int has 32 bits, and descends into nested arrays without a bound.
+package wire
+
+import "errors"
+
+// Version is the version of the format. Nodes that differ in it do not talk.
+const Version = 1
+
+// The bounds of what travels, in bytes unless said otherwise. Append refuses to
+// send what Decode would refuse to take, so a message that breaks one stops at
+// its sender and not at each of its receivers.
+const (
+	// MaxFrame bounds a frame after its length prefix. It holds an entry with the
+	// largest value and leaves room for what goes with it.
+	MaxFrame = 32 << 20
+	// MaxValue and MaxMetadata bound the parts of an entry. They are the limits of
+	// Workers KV.
+	MaxValue    = 25 << 20
+	MaxMetadata = 1024
+	// MaxCredit bounds the bytes that one Pull grants. It fits an int of 32 bits.
+	MaxCredit = 1 << 30
+	// MaxLabel bounds each text of a Hello but its node id, which store.MaxNodeID
+	// bounds. It is the longest host name on Linux, the usual name of a node.
+	MaxLabel = 64
+)
+
+var (
+	// ErrTooLarge is returned for a frame of more than MaxFrame bytes.
+	ErrTooLarge = errors.New("wire: frame too large")
+	// ErrVersion is returned for a frame in another version of the format.
+	ErrVersion = errors.New("wire: other version of the format")
+	// ErrMalformed is returned for bytes that are no frame, and for frames and
+	// messages that break a bound or a rule of their kind.
+	ErrMalformed = errors.New("wire: malformed")
+)
+
+// The kinds of frames.
+const (
+	kindHello  = 1
+	kindFrame  = 2
+	kindStatus = 3
+	kindPull   = 4
+)
+
+const (
+	prefixLen = 4 // the length
+	headLen   = 2 // version and kind
+)
