@@ -1,0 +1,63 @@
+package host
+
+import (
+	"github.com/cockroachdb/pebble/v2"
+	"go.uber.org/zap"
+
+	"hearsay/gossip"
+	"hearsay/node"
+	"hearsay/store"
+)
+
+// logEvent writes e to log: as a warning if an operator should look, as an info
+// if a peer came or went or something was repaired, else for debugging.
+func logEvent(log *zap.Logger, e node.Event) {
+	switch e := e.(type) {
+	case gossip.PeerUp:
+		log.Info("peer is up", peerField(e.Peer.ID), zap.String("region", e.Peer.Region))
+	case gossip.PeerDown:
+		log.Info("peer is down", peerField(e.Peer.ID), zap.String("region", e.Peer.Region))
+	case gossip.OriginHeld:
+		log.Warn("an origin's stream waits: its clock is ahead of this machine's by more than the maximum skew",
+			originField(e.Origin), zap.Duration("for", e.For))
+	case gossip.MessageRefused:
+		log.Warn("message refused", peerField(e.From), zap.String("why", e.Why))
+	case gossip.GapFound:
+		log.Info("rows went missing on the way", originField(e.Origin), zap.Uint64("mark", e.Mark), zap.Uint64("from", e.From))
+	case gossip.PullTimedOut:
+		log.Info("pull brought nothing in time", peerField(e.To), originField(e.Origin))
+	default:
+		// Many a turn: their fields are not even made unless somebody reads them.
+		if log.Core().Enabled(zap.DebugLevel) {
+			log.Debug(e.EventName(), debugFields(e)...)
+		}
+	}
+}
+
+func debugFields(e node.Event) []zap.Field {
+	switch e := e.(type) {
+	case gossip.FrameApplied:
+		return []zap.Field{peerField(e.From), originField(e.Origin), zap.Int("rows", e.Rows), zap.Bool("ahead", e.Ahead)}
+	case gossip.FrameRepeated:
+		return []zap.Field{peerField(e.From), originField(e.Origin)}
+	case gossip.Pulled:
+		return []zap.Field{peerField(e.To), zap.Int("origins", e.Origins)}
+	case node.WriteAccepted:
+		return []zap.Field{zap.Stringer("key", e.Key), zap.Stringer("version", e.Version), zap.Bool("delete", e.Delete)}
+	case node.EntriesMerged:
+		return []zap.Field{zap.Int("offered", e.Offered), zap.Int("won", e.Won)}
+	}
+	return nil
+}
+
+func peerField(id store.NodeID) zap.Field { return zap.String("peer", string(id)) }
+
+func originField(o store.Origin) zap.Field { return zap.Stringer("origin", o) }
+
+// storeEvents writes to log what an operator should know of the store.
+func storeEvents(log *zap.Logger) *pebble.EventListener {
+	return &pebble.EventListener{
+		BackgroundError: func(err error) { log.Warn("the store met an error", zap.Error(err)) },
+		DataCorruption:  func(i pebble.DataCorruptionInfo) { log.Error("the store is corrupt", zap.Stringer("what", i)) },
+	}
+}
