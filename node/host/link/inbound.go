@@ -1,0 +1,147 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hearsay/gossip/wire"
+	"hearsay/store"
+)
+
+// An inbound is a stream that a peer dialed.
+type inbound struct {
+	conn net.Conn
+	done chan struct{} // closed when nothing more of it reaches the inbox
+}
+
+// serve answers the handshake on conn, after the magic, and reads messages until
+// the stream breaks.
+func (l *Links) serve(conn net.Conn) {
+	defer conn.Close()
+	m := l.meet(conn)
+	frames := wire.NewReader(m)
+	hello, err := l.hear(frames)
+	if err != nil {
+		l.refuse(conn, hello, err)
+		return
+	}
+	s := &inbound{conn: conn, done: make(chan struct{})}
+	defer close(s.done)
+	older, err := l.admit(hello.Node, s)
+	if err != nil {
+		l.refuse(conn, hello, err)
+		return
+	}
+	defer l.dismiss(hello.Node, s)
+	if older != nil {
+		older.conn.Close()
+		<-older.done
+	}
+	back := l.wayTo(hello.Region)
+	if err := l.answer(conn, back); err != nil {
+		return
+	}
+	if err := l.trust(m); err != nil {
+		return
+	}
+	l.nudge(hello.Node)
+	l.read(conn, frames, hello, back)
+}
+
+// answer welcomes the dialer of conn.
+func (l *Links) answer(conn net.Conn, back *way) error {
+	ctx, cancel := context.WithTimeout(l.ctx, l.cfg.DialTimeout)
+	defer cancel()
+	if err := back.travel(ctx, time.Now().Add(back.delay())); err != nil {
+		return err
+	}
+	_, err := conn.Write(append([]byte{welcome}, l.hello...))
+	return err
+}
+
+func (l *Links) refuse(conn net.Conn, hello wire.Hello, why error) {
+	if l.ctx.Err() != nil {
+		return
+	}
+	l.count.refused.Add(1)
+	l.log.Warn("refused a stream", zap.Stringer("addr", conn.RemoteAddr()),
+		zap.String("peer", string(hello.Node)), zap.String("name", hello.Name), zap.Error(why))
+	conn.Write(refusal(why.Error())) //nolint:errcheck // the peer is told if it listens
+}
+
+// admit makes s the stream from id and returns the one before it.
+func (l *Links) admit(id store.NodeID, s *inbound) (older *inbound, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	older = l.inbound[id]
+	if older == nil && len(l.inbound) >= l.cfg.MaxPeers {
+		return nil, fmt.Errorf("%d peers are connected, the most is %d", len(l.inbound), l.cfg.MaxPeers)
+	}
+	l.inbound[id] = s
+	return older, nil
+}
+
+func (l *Links) dismiss(id store.NodeID, s *inbound) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.inbound[id] == s {
+		delete(l.inbound, id)
+	}
+}
+
+// read hands on messages, and beats back, until the stream breaks.
+func (l *Links) read(conn net.Conn, frames *wire.Reader, hello wire.Hello, back *way) {
+	log := l.log.With(zap.String("peer", string(hello.Node)), zap.String("name", hello.Name))
+	var beaten time.Time
+	for {
+		frame, err := frames.Next()
+		if err == nil && !isBeat(frame) {
+			err = l.receive(hello.Node, frame)
+		}
+		if malformed(err) {
+			l.count.malformed.Add(1)
+			log.Warn("closed a stream for what it carried", zap.Error(err))
+			return
+		}
+		if err != nil {
+			log.Debug("stream from peer ended", zap.Error(err))
+			return
+		}
+		if now := time.Now(); now.Sub(beaten) >= l.cfg.IdleTimeout/3 && !back.cut() {
+			beaten = now
+			if err := l.beat(conn); err != nil {
+				log.Debug("stream from peer ended", zap.Error(err))
+				return
+			}
+		}
+	}
+}
+
+func (l *Links) receive(from store.NodeID, frame []byte) error {
+	m, err := wire.Decode(frame)
+	if err != nil {
+		return err
+	}
+	l.in.Receive(from, m, len(frame))
+	return nil
+}
+
+// beat tells the dialer that it is heard. It does not travel the emulated wide
+// area: a beat is no news, and only its absence means anything.
+func (l *Links) beat(conn net.Conn) error {
+	if err := conn.SetWriteDeadline(time.Now().Add(l.cfg.WriteTimeout)); err != nil {
+		return err
+	}
+	n, err := conn.Write(beat)
+	l.count.bytesOut.Add(uint64(n))
+	return err
+}
+
+func malformed(err error) bool {
+	return errors.Is(err, wire.ErrMalformed) || errors.Is(err, wire.ErrTooLarge) || errors.Is(err, wire.ErrVersion)
+}

@@ -1,0 +1,171 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hearsay/gossip"
+	"hearsay/store"
+)
+
+// A peer is a member and the stream to it. It lives while memberlist shows the
+// member or the stream to it is up.
+type peer struct {
+	id   store.NodeID
+	wake chan struct{} // one slot: something changed that a dialer waits for
+
+	// Under Links.mu.
+	member Member
+	alive  bool    // memberlist shows it
+	out    *stream // nil while none is up
+}
+
+// connected reports whether the stream to p works. The caller holds Links.mu.
+func (p *peer) connected() bool { return p.out != nil && p.out.ctx.Err() == nil }
+
+func (p *peer) nudge() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// nudge has the stream to id dialed now, if it is not up: id was just heard.
+func (l *Links) nudge(id store.NodeID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.peers[id]; p != nil {
+		p.nudge()
+	}
+}
+
+// keep keeps a stream to p up, as long as memberlist shows p.
+func (l *Links) keep(p *peer) {
+	log := l.log.With(zap.String("peer", string(p.id)))
+	wait := l.cfg.BackoffMin
+	said := ""
+	for {
+		m, ok := l.target(p)
+		if !ok {
+			return
+		}
+		begun := time.Now()
+		s, err := l.dial(p.id, m)
+		if err == nil {
+			said = ""
+			log.Info("stream to peer is up", zap.String("name", m.Name), zap.String("region", s.peer.Region), zap.String("addr", m.Addr))
+			log.Info("stream to peer is down", zap.Error(l.carry(p, s)))
+		} else if said != err.Error() && l.ctx.Err() == nil {
+			// A peer that stays away is worth one line, not one at each attempt.
+			said = err.Error()
+			log.Warn("no stream to peer, trying on", zap.String("name", m.Name), zap.String("addr", m.Addr), zap.Error(err))
+		}
+		if time.Since(begun) > l.cfg.BackoffMax {
+			wait = l.cfg.BackoffMin
+		}
+		l.pause(p, wait)
+		wait = min(2*wait, l.cfg.BackoffMax)
+	}
+}
+
+// target returns where to dial p, or forgets p if there is no more reason to.
+func (l *Links) target(p *peer) (Member, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing || !p.alive {
+		delete(l.peers, p.id)
+		return Member{}, false
+	}
+	return p.member, true
+}
+
+// pause waits from half to all of d, or until p is nudged.
+func (l *Links) pause(p *peer, d time.Duration) {
+	timer := time.NewTimer(jittered(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.wake:
+	case <-l.ctx.Done():
+	}
+}
+
+func jittered(d time.Duration) time.Duration { return d/2 + rand.N(d/2) }
+
+// dial opens a stream to the node id at m.
+func (l *Links) dial(id store.NodeID, m Member) (*stream, error) {
+	w := l.wayTo(m.Region)
+	conn, err := l.connect(m.Addr, w, l.cfg.DialTimeout)
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{
+		conn: conn, way: w,
+		limit: l.cfg.QueueBytes, timeout: l.cfg.WriteTimeout, silence: l.cfg.IdleTimeout / 3,
+		wake: make(chan struct{}, 1), sent: &l.count.bytesOut,
+	}
+	s.ctx, s.fail = context.WithCancelCause(l.ctx)
+	context.AfterFunc(s.ctx, func() { conn.Close() })
+	if err := l.shake(s, id); err != nil {
+		s.fail(err)
+		return nil, fmt.Errorf("handshake with %s: %w", m.Addr, err)
+	}
+	return s, nil
+}
+
+func (l *Links) shake(s *stream, id store.NodeID) error {
+	ctx, cancel := context.WithTimeout(s.ctx, l.cfg.DialTimeout)
+	defer cancel()
+	if err := s.way.travel(ctx, time.Now().Add(s.way.delay())); err != nil {
+		return err
+	}
+	if err := s.conn.SetDeadline(time.Now().Add(l.cfg.DialTimeout)); err != nil {
+		return err
+	}
+	hello, beats, err := l.greet(s.conn, id)
+	s.peer, s.beats = gossip.Peer{ID: id, Region: hello.Region}, beats
+	return err
+}
+
+// carry has s send for p until it breaks, and returns why.
+func (l *Links) carry(p *peer, s *stream) error {
+	if !l.up(p, s) {
+		s.fail(net.ErrClosed)
+		return net.ErrClosed
+	}
+	l.in.PeerUp(s.peer)
+	err := s.run()
+	l.down(p)
+	l.in.PeerDown(p.id)
+	return err
+}
+
+func (l *Links) up(p *peer, s *stream) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing {
+		return false
+	}
+	p.out = s
+	l.count.streams.Add(1)
+	return true
+}
+
+func (l *Links) down(p *peer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p.out = nil
+}
+
+// The causes of a stream's end that are this node's own.
+var (
+	errFull    = errors.New("more waits for the peer than its queue may hold")
+	errMoved   = errors.New("the peer has another address now")
+	errDrained = errors.New("this node leaves")
+)
