@@ -109,6 +109,16 @@ func (in *inbox) awaitMessages(t testing.TB, from store.NodeID, n int) []gossip.
 	return in.messages(from)
 }
 
+// wantDowns fails unless n streams went down.
+func (in *inbox) wantDowns(t testing.TB, n int) {
+	t.Helper()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.downs != n {
+		t.Errorf("%d streams broke, want %d", in.downs, n)
+	}
+}
+
 func (in *inbox) messages(from store.NodeID) []gossip.Message {
 	in.mu.Lock()
 	defer in.mu.Unlock()

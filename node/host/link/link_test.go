@@ -29,9 +29,7 @@ func TestThreeNodes(t *testing.T) {
 	if got := a.Members(); !slices.Equal(got, want) {
 		t.Errorf("Members() = %+v, want %+v", got, want)
 	}
-	if r := a.regions["b"]; r != "here" {
-		t.Errorf("PeerUp said that b is in %q, want here", r)
-	}
+	a.await(t, "PeerUp to say that b is here", func() bool { return a.regions["b"] == "here" })
 
 	m := pull(0)
 	a.Send([]gossip.Envelope{{To: "b", Message: m}, {To: "c", Message: m}, {To: "nobody", Message: m}})

@@ -121,13 +121,11 @@ type lentConn struct {
 }
 
 func (l *Links) lend(conn net.Conn, head []byte, onClose func()) net.Conn {
-	c := &lentConn{Conn: conn, head: head}
-	stop := context.AfterFunc(l.ctx, func() { c.Close() })
-	c.onClose = func() {
+	stop := context.AfterFunc(l.ctx, func() { conn.Close() })
+	return &lentConn{Conn: conn, head: head, onClose: func() {
 		stop()
 		onClose()
-	}
-	return c
+	}}
 }
 
 func (c *lentConn) Read(p []byte) (int, error) {
