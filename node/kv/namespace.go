@@ -150,17 +150,16 @@ func (v *View) ByTitle(title string) (Namespace, error) {
 
 // CheckNamespace returns an *Error if no living namespace has the id.
 func (v *View) CheckNamespace(id string) error {
-	_, err := v.living(id)
+	_, err := v.livingEntry(id)
 	return err
 }
 
 // Resolve returns the id of the living namespace with ref as its id or, failing
 // that, as its title, or an *Error.
 func (v *View) Resolve(ref string) (id string, err error) {
-	if n, err := v.living(ref); err == nil {
-		return n.ID, nil
-	} else if !isCode(err, CodeNamespaceNotFound) {
-		return "", err
+	err = v.CheckNamespace(ref)
+	if !isCode(err, CodeNamespaceNotFound) {
+		return ref, err
 	}
 	n, err := v.ByTitle(ref)
 	return n.ID, err
@@ -204,7 +203,7 @@ func (v *View) RenameNamespace(id, title string) (Namespace, []node.Write, error
 // Its keys are out of reach from then on, and stay on disk: nothing collects
 // them yet.
 func (v *View) DeleteNamespace(id string) ([]node.Write, error) {
-	if _, err := v.living(id); err != nil {
+	if err := v.CheckNamespace(id); err != nil {
 		return nil, err
 	}
 	return []node.Write{{Key: namespaceKey(id), Delete: true}}, nil
@@ -247,17 +246,25 @@ func (v *View) scanFor(title string) (Namespace, error) {
 
 // living returns the namespace with the id, under the title of its record.
 func (v *View) living(id string) (Namespace, error) {
-	if len(id) != idLen {
-		return Namespace{}, errNamespaceNotFound()
-	}
-	e, err := v.entry(namespaceKey(id))
+	e, err := v.livingEntry(id)
 	if err != nil {
 		return Namespace{}, err
 	}
-	if e == nil || !e.Live(v.wall()) {
-		return Namespace{}, errNamespaceNotFound()
-	}
 	return parseNamespace(e)
+}
+
+func (v *View) livingEntry(id string) (*store.Entry, error) {
+	if len(id) != idLen {
+		return nil, errNamespaceNotFound()
+	}
+	e, err := v.entry(namespaceKey(id))
+	if err != nil {
+		return nil, err
+	}
+	if e == nil || !e.Live(v.wall()) {
+		return nil, errNamespaceNotFound()
+	}
+	return e, nil
 }
 
 // entry returns what key holds, a tombstone included, or nil if the front knows

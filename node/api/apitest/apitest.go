@@ -21,7 +21,7 @@ const Epoch = 1_800_000_000
 
 // A Backend is one node without peers. Its clock stands still but for Advance.
 type Backend struct {
-	t *testing.T
+	t testing.TB
 
 	mu    sync.Mutex
 	node  *node.Node
@@ -35,7 +35,7 @@ type Backend struct {
 
 // New returns a Backend for as long as t runs, which fails if views are left
 // open at its end.
-func New(t *testing.T) *Backend {
+func New(t testing.TB) *Backend {
 	t.Helper()
 	cfg := node.DefaultConfig()
 	cfg.ID, cfg.Region = "n1", "fra"
