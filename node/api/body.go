@@ -19,7 +19,7 @@ const (
 )
 
 // maxWaiting bounds the requests that wait for room at a time.
-const maxWaiting = 4096
+const maxWaiting = 1024
 
 // maxDrain bounds what is read of a body beyond what is kept of it. A client
 // that is answered before all it sent was read may lose the answer.
