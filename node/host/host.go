@@ -155,10 +155,10 @@ func (h *Host) startNode() error {
 	if cfg.Draw == nil {
 		cfg.Draw = newDraw()
 	}
-	also := cfg.Observe
+	also, events := cfg.Observe, newEventLog(h.log)
 	cfg.Observe = func(e node.Event) {
 		h.counts.add(e)
-		logEvent(h.log, e)
+		events.write(e)
 		if also != nil {
 			also(e)
 		}

@@ -1,35 +1,58 @@
 package host
 
 import (
+	"time"
+
 	"github.com/cockroachdb/pebble/v2"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"hearsay/gossip"
 	"hearsay/node"
 	"hearsay/store"
 )
 
-// logEvent writes e to log: as a warning if an operator should look, as an info
-// if a peer came or went or something was repaired, else for debugging.
-func logEvent(log *zap.Logger, e node.Event) {
+// An eventLog writes a node's events: as a warning if an operator should look,
+// as an info if a peer came or went or something was repaired, else for
+// debugging.
+type eventLog struct {
+	log *zap.Logger
+	// sampled is for what a peer can cause as often as it likes: of lines that say
+	// the same it keeps the first few of each minute. The counters have them all.
+	sampled *zap.Logger
+}
+
+const (
+	sampleTick  = time.Minute
+	sampleFirst = 5
+)
+
+func newEventLog(log *zap.Logger) eventLog {
+	sample := func(c zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(c, sampleTick, sampleFirst, 0)
+	}
+	return eventLog{log: log, sampled: log.WithOptions(zap.WrapCore(sample))}
+}
+
+func (l eventLog) write(e node.Event) {
 	switch e := e.(type) {
 	case gossip.PeerUp:
-		log.Info("peer is up", peerField(e.Peer.ID), zap.String("region", e.Peer.Region))
+		l.log.Info("peer is up", peerField(e.Peer.ID), zap.String("region", e.Peer.Region))
 	case gossip.PeerDown:
-		log.Info("peer is down", peerField(e.Peer.ID), zap.String("region", e.Peer.Region))
+		l.log.Info("peer is down", peerField(e.Peer.ID), zap.String("region", e.Peer.Region))
 	case gossip.OriginHeld:
-		log.Warn("an origin's stream waits: its clock is ahead of this machine's by more than the maximum skew",
+		l.sampled.Warn("an origin's stream waits: its clock is ahead of this machine's by more than the maximum skew",
 			originField(e.Origin), zap.Duration("for", e.For))
 	case gossip.MessageRefused:
-		log.Warn("message refused", peerField(e.From), zap.String("why", e.Why))
+		l.sampled.Warn("message refused: "+e.Why, peerField(e.From))
 	case gossip.GapFound:
-		log.Info("rows went missing on the way", originField(e.Origin), zap.Uint64("mark", e.Mark), zap.Uint64("from", e.From))
+		l.sampled.Info("rows went missing on the way", originField(e.Origin), zap.Uint64("mark", e.Mark), zap.Uint64("from", e.From))
 	case gossip.PullTimedOut:
-		log.Info("pull brought nothing in time", peerField(e.To), originField(e.Origin))
+		l.sampled.Info("pull brought nothing in time", peerField(e.To), originField(e.Origin))
 	default:
 		// Many a turn: their fields are not even made unless somebody reads them.
-		if log.Core().Enabled(zap.DebugLevel) {
-			log.Debug(e.EventName(), debugFields(e)...)
+		if l.log.Core().Enabled(zap.DebugLevel) {
+			l.log.Debug(e.EventName(), debugFields(e)...)
 		}
 	}
 }
