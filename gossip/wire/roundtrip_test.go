@@ -25,7 +25,11 @@ func drawFacts(t *rapid.T) gossip.Facts {
 	return gossip.Facts{W: drawTimestamp(t), Floor: drawTimestamp(t), Epoch: rapid.Uint64().Draw(t, "epoch")}
 }
 
+// drawOrigin often draws one that it drew before.
 func drawOrigin(t *rapid.T) store.Origin {
+	if rapid.Bool().Draw(t, "known") {
+		return origin(rapid.SampledFrom([]store.NodeID{"a", "b", "c", "d"}).Draw(t, "node"))
+	}
 	return store.Origin{
 		Node:        store.NodeID(rapid.StringN(1, 16, store.MaxNodeID).Draw(t, "node")),
 		Incarnation: store.Incarnation{Start: drawTimestamp(t), Nonce: rapid.Uint32().Draw(t, "nonce")},
@@ -78,8 +82,10 @@ func drawFrame(t *rapid.T) *gossip.Frame {
 	for i, key := range keys {
 		e := drawEntry(t, key, origins)
 		if row := rapid.IntRange(0, len(f.Rows)-1).Draw(t, "row"); f.Rows[row].Entry == i {
-			e.Seq = f.From + 1 + uint64(row)
 			e.Version = store.Version{Timestamp: f.Rows[row].Timestamp, Origin: f.Origin}
+			if rapid.Bool().Draw(t, "its own row") {
+				e.Seq = f.From + 1 + uint64(row)
+			}
 		}
 		f.Entries = append(f.Entries, e)
 	}
