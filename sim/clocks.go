@@ -12,27 +12,31 @@ const dawn = 1767225600 * int64(time.Second)
 // clocks are those of one machine. The wall clock is off and may jump; both run
 // a little fast or slow.
 type clocks struct {
-	offset time.Duration // of the wall clock at dawn, jumps included
+	offset time.Duration // of the wall clock, within the skew
+	jump   time.Duration // on top of it, perhaps beyond
 	drift  int64         // ppm; positive is fast
+	wander time.Duration // how far drift takes the wall clock before it is slewed back
 	booted time.Duration // virtual time at which the monotonic clock began
 }
 
 // maxDrift is what an ordinary quartz may have, in ppm.
 const maxDrift = 100
 
-// drawClocks draws the clocks of a machine, within a fifth of maxSkew of the
-// truth; jumps may double that, and two machines still stay within maxSkew.
+// drawClocks draws the clocks of a machine. Offset and drift keep the wall clock
+// within a quarter of maxSkew of the truth, steps within nine twentieths: any
+// two machines stay within maxSkew.
 func drawClocks(seed uint64, machine int, maxSkew time.Duration) clocks {
 	return clocks{
 		offset: between(Draw(seed, "clock offset", uint64(machine)), -maxSkew/5, maxSkew/5),
 		drift:  int64(below(Draw(seed, "clock drift", uint64(machine)), 2*maxDrift+1)) - maxDrift,
+		wander: maxSkew / 20,
 	}
 }
 
 // read returns what the clocks show at now.
 func (c *clocks) read(now time.Duration) clock.Reading {
 	return clock.Reading{
-		Wall: dawn + int64(now+c.offset) + c.gained(now),
+		Wall: dawn + int64(now+c.offset+c.jump) + swing(c.gained(now), int64(c.wander)),
 		Mono: now - c.booted + time.Duration(c.gained(now-c.booted)),
 	}
 }
@@ -41,6 +45,15 @@ func (c *clocks) read(now time.Duration) clock.Reading {
 // changes by at most one in a nanosecond, so that no clock runs backwards.
 func (c *clocks) gained(span time.Duration) int64 {
 	return span.Microseconds() * c.drift / 1000
+}
+
+// swing folds x into the range from -limit to limit, back and forth.
+func swing(x, limit int64) int64 {
+	if limit == 0 {
+		return 0
+	}
+	y := ((x+limit)%(4*limit) + 4*limit) % (4 * limit)
+	return min(y, 4*limit-y) - limit
 }
 
 // when returns the first virtual time, or up to a microsecond later, at which

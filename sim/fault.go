@@ -20,11 +20,12 @@ const (
 	Duplicate                   // Permille of all messages arrive twice
 	Reorder                     // Permille of all messages are held back for up to Amount
 	ClockStep                   // the wall clocks of machines A jump by Amount, for good
+	ClockJump                   // the same beyond the maximum skew, until the end
 	FalseAlarm                  // machines B believe that machines A are gone
 	faultKinds
 )
 
-var faultNames = [faultKinds]string{"crash", "pause", "cut one way", "cut region", "loss", "duplicate", "reorder", "clock step", "false alarm"}
+var faultNames = [faultKinds]string{"crash", "pause", "cut one way", "cut region", "loss", "duplicate", "reorder", "clock step", "clock jump", "false alarm"}
 
 func (k FaultKind) String() string { return faultNames[k] }
 
@@ -107,7 +108,10 @@ func (cfg Config) fault(kind FaultKind, id uint64, from time.Duration) Fault {
 		f.B = cfg.some(draw("fault to"), cfg.Nodes-1)
 	case CutRegion:
 		f.A = cfg.region(int(below(draw("fault region"), uint64(cfg.Regions))))
-	case Loss, Duplicate:
+	case Loss:
+		// Mostly light; at worst hardly anything comes through.
+		f.Permille = 1 + int(below(draw("fault permille"), 1+below(draw("fault permille at most"), 950)))
+	case Duplicate:
 		f.Permille = 1 + int(below(draw("fault permille"), 400))
 	case Reorder:
 		f.Permille = 1 + int(below(draw("fault permille"), 500))
@@ -115,6 +119,9 @@ func (cfg Config) fault(kind FaultKind, id uint64, from time.Duration) Fault {
 	case ClockStep:
 		f.A = cfg.some(draw("fault machines"), 1+cfg.Nodes/3)
 		f.Amount = between(draw("fault amount"), -cfg.MaxSkew/4, cfg.MaxSkew/4)
+	case ClockJump:
+		f.A = cfg.some(draw("fault machines"), 1+cfg.Nodes/3)
+		f.Amount = between(draw("fault amount"), -8*cfg.MaxSkew, 8*cfg.MaxSkew)
 	case FalseAlarm:
 		f.A = cfg.some(draw("fault machines"), 1+cfg.Nodes/3)
 		f.B = cfg.some(draw("fault observers"), cfg.Nodes-1)

@@ -29,7 +29,8 @@ type machine struct {
 	armed bool
 	wakes uint64 // tells the Wake that counts
 
-	crashes, pauses int // that last now
+	crashes, pauses int    // that last now
+	doom            *Fault // cuts the power in the next turn that has a write
 }
 
 // An input is one thing that a node is told in a turn.
@@ -94,11 +95,14 @@ func (w *World) turn(m *machine) {
 	}
 	m.busy = true
 	now := m.clocks.read(w.now)
-	taken, bytes := 0, 0
+	taken, bytes, writes := 0, 0, 0
 	for taken < len(m.inbox) && taken < maxTurn && bytes < maxTurnBytes {
 		in := &m.inbox[taken]
 		taken++
 		bytes += len(in.data)
+		if in.kind == Asked {
+			writes++
+		}
 		w.tell(m, now, in)
 	}
 	m.inbox = append(m.inbox[:0], m.inbox[taken:]...)
@@ -106,6 +110,10 @@ func (w *World) turn(m *machine) {
 	m.node.Tick(now)
 	sync := time.Duration(syncTime.at(w.draw("sync", uint64(m.index), uint64(w.now/time.Millisecond))))
 	w.push(happening{at: w.now + sync, kind: Synced, machine: m.index, id: m.boots})
+	if m.doom != nil && writes > 0 {
+		after := time.Duration(below(w.draw("doom", m.doom.ID, uint64(m.index)), uint64(sync)))
+		w.push(happening{at: w.now + after, kind: Doomed, machine: m.index, id: m.boots})
+	}
 }
 
 // tell gives one input to m's node.
@@ -193,13 +201,24 @@ func (w *World) wake(m *machine) {
 	w.turn(m)
 }
 
-// crash cuts m's power. Of an open turn a draw decides whether the disk got it
-// before: then it is durable, though nobody has heard of it.
+// crash cuts m's power, now or, where a draw says so, between the apply and the
+// sync of its next write.
 func (w *World) crash(m *machine, f *Fault) {
 	m.crashes++
 	if m.node == nil {
 		return
 	}
+	m.doom = f
+	if m.busy || happens(w.draw("crash now", f.ID, uint64(m.index)), 500) {
+		w.powerOff(m)
+	}
+}
+
+// powerOff ends m's life. Of an open turn a draw decides whether the disk got it
+// before: then it is durable, though nobody has heard of it.
+func (w *World) powerOff(m *machine) {
+	f := m.doom
+	m.doom = nil
 	if m.busy && happens(w.draw("open turn survives", f.ID, uint64(m.index)), 500) {
 		w.stats.Survived++
 		if _, ok := w.flush(m); !ok {
@@ -216,6 +235,20 @@ func (w *World) crash(m *machine, f *Fault) {
 	m.boots++
 	w.check.crashed(m)
 	w.suspect(m, f.ID)
+}
+
+// restart ends one fault that had cut m's power, or was about to.
+func (w *World) restart(m *machine, cause uint64) {
+	m.crashes--
+	if m.crashes > 0 {
+		return
+	}
+	m.doom = nil
+	if m.node != nil {
+		return
+	}
+	w.boot(m, cause)
+	w.meet(m, cause, true)
 }
 
 // boot starts m on what its disk holds. Cause names the start in draws.

@@ -9,6 +9,7 @@ type Kind uint8
 const (
 	Wake     Kind = iota // a machine's node has asked for a Tick
 	Synced               // a machine's disk has the open turn
+	Doomed               // a machine's power fails in an open turn
 	Arrived              // a message reaches a machine
 	PeerUp               // a machine learns that another is there
 	PeerDown             // a machine learns, perhaps wrongly, that another is gone
@@ -25,7 +26,7 @@ const (
 	Told                 // a node tells its observer of an event
 )
 
-var kinds = [...]string{"wake", "synced", "arrived", "peer up", "peer down", "asked", "fault begins", "fault ends", "healed", "probed",
+var kinds = [...]string{"wake", "synced", "doomed", "arrived", "peer up", "peer down", "asked", "fault begins", "fault ends", "healed", "probed",
 	"sent", "lost", "refused", "replied", "read", "told"}
 
 func (k Kind) String() string { return kinds[k] }

@@ -47,8 +47,9 @@ type Step struct {
 	Other   int // the peer
 	// ID is by Kind: what names a message for its draws, a fault's ID, the ordinal
 	// of an operation, a ticket.
-	ID   uint64
-	Note string // an event's name, an error
+	ID    uint64
+	After time.Duration // how long the first copy of a message will be on its way
+	Note  string        // an event's name, an error
 }
 
 // The least and the most that a run may have.
@@ -135,8 +136,14 @@ func (cfg Config) nodeID(machine int) store.NodeID {
 }
 
 // Run simulates cfg to its end, or to the first violation. The config is valid.
+// A panic of a node goes on with the command that replays it.
 func Run(cfg Config) *Result {
 	w := New(cfg)
+	defer func() {
+		if p := recover(); p != nil {
+			panic(fmt.Sprintf("%v\nat %v of %s", p, w.now, w.Result().Command()))
+		}
+	}()
 	for w.Step() {
 	}
 	return w.Result()

@@ -114,6 +114,10 @@ func (w *World) pass(h *happening) {
 		if h.id == m.boots && m.node != nil {
 			w.synced(m)
 		}
+	case Doomed:
+		if h.id == m.boots && m.doom != nil {
+			w.powerOff(m)
+		}
 	case Arrived:
 		w.deliver(m, input{kind: Arrived, other: h.other, data: h.data})
 	case PeerUp, PeerDown:
@@ -194,7 +198,7 @@ func (w *World) carry(l link, id, content uint64, data []byte) {
 	w.stats.Sent++
 	w.stats.SentBytes += uint64(len(data))
 	w.stats.Duplicated += uint64(max(fate.copies-1, 0))
-	w.effect(Step{Kind: kind, Machine: l.from, Other: l.to, ID: id})
+	w.effect(Step{Kind: kind, Machine: l.from, Other: l.to, ID: id, After: fate.after[0]})
 	for _, after := range fate.after[:fate.copies] {
 		w.push(happening{at: w.now + after, kind: Arrived, machine: l.to, other: l.from, id: content, data: data})
 	}
@@ -239,6 +243,10 @@ func (w *World) begin(i int) {
 		for _, i := range f.A {
 			w.machines[i].clocks.step(f.Amount, w.cfg.MaxSkew*2/5)
 		}
+	case ClockJump:
+		for _, i := range f.A {
+			w.machines[i].clocks.jump += f.Amount
+		}
 	case FalseAlarm:
 		w.alarm(f)
 	default:
@@ -264,22 +272,17 @@ func (w *World) end(i int) {
 			w.resume(w.machines[i])
 			w.meet(w.machines[i], f.ID, true)
 		}
-	case ClockStep:
+	case ClockStep: // is for good
+	case ClockJump:
+		for _, i := range f.A {
+			w.machines[i].clocks.jump -= f.Amount
+		}
 	case FalseAlarm:
 		w.allClear(f)
 	default:
 		w.network.drop(f)
 		w.reunite(f)
 	}
-}
-
-func (w *World) restart(m *machine, cause uint64) {
-	m.crashes--
-	if m.crashes > 0 {
-		return
-	}
-	w.boot(m, cause)
-	w.meet(m, cause, true)
 }
 
 // heal ends the safety phase: no fault lasts on, no client writes.

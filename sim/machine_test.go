@@ -1,0 +1,249 @@
+package sim
+
+import (
+	"testing"
+	"time"
+
+	"hearsay/node"
+	"hearsay/store"
+	"hearsay/store/memstore"
+)
+
+// calm returns a world without faults.
+func calm(seed uint64) *World {
+	return New(Config{Seed: seed, Nodes: 3, For: 5 * time.Second, Faults: []Fault{}})
+}
+
+// untilWritten lets w go on until machine 0 has a write in an open turn, and
+// returns its key.
+func untilWritten(t *testing.T, w *World) store.Key {
+	t.Helper()
+	m := w.machines[0]
+	for w.Step() {
+		if m.busy && len(w.check.of[0].pending) > 0 {
+			for _, p := range w.check.of[0].pending {
+				return p.key // the only one: this is the machine's first write
+			}
+		}
+	}
+	t.Fatal("machine 0 never has a write in an open turn")
+	return store.Key{}
+}
+
+func TestCrashInOpenTurn(t *testing.T) {
+	var survived, dropped int
+	for id := range uint64(40) {
+		w := calm(1)
+		untilWritten(t, w)
+		m := w.machines[0]
+		before, err := m.disk.Watermarks()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.doom = &Fault{ID: id, Kind: Crash, A: []int{0}}
+		m.crashes++
+		w.powerOff(m)
+		after, err := m.disk.Watermarks()
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := func(marks store.Watermarks) (seq uint64) {
+			for _, mark := range marks {
+				if mark.Origin.Node == m.peer.ID {
+					seq += mark.Seq
+				}
+			}
+			return seq
+		}
+		switch own(after) - own(before) {
+		case 0:
+			dropped++
+		default:
+			survived++
+		}
+		if w.stats.Acknowledged != 0 && len(w.check.of[0].acked) != 0 {
+			t.Fatalf("fault %d: the write of the open turn was acknowledged", id)
+		}
+		w.restart(m, id)
+		for w.Step() {
+		}
+		if v := w.Result().Violation; v != nil {
+			t.Errorf("fault %d: %v", id, v)
+		}
+	}
+	if survived == 0 || dropped == 0 {
+		t.Errorf("the open turn survived %d and was lost %d times of 40, want some of both", survived, dropped)
+	}
+}
+
+func TestReadBesideOpenTurn(t *testing.T) {
+	w := calm(1)
+	key := untilWritten(t, w)
+	m := w.machines[0]
+	now := m.clocks.read(w.now)
+	if e, err := node.Read(now, m.front, key); err == nil {
+		t.Errorf("read of %v beside the turn that writes it = %s, want nothing before the sync", key, describe(e))
+	}
+	for m.busy && w.Step() {
+	}
+	if e, err := m.front.Entries.Get(key); err != nil || e.Version.Origin.Node != m.peer.ID {
+		t.Errorf("after the sync %v holds %s (%v), want the write", key, describe(e), err)
+	}
+}
+
+func TestInboxBound(t *testing.T) {
+	w := calm(1)
+	m := w.machines[0]
+	for m.front == nil {
+		w.Step()
+	}
+	m.pauses++
+	for i := range uint64(maxInbox + 10) {
+		w.deliver(m, input{kind: Asked, op: w.cfg.operation(0, 1_000_000+i)})
+	}
+	if got := len(m.inbox); got > maxInbox {
+		t.Errorf("inbox holds %d inputs, want at most %d", got, maxInbox)
+	}
+	if w.stats.LostFull < 10 {
+		t.Errorf("%d inputs found the inbox full, want 10 at least", w.stats.LostFull)
+	}
+	full := len(m.inbox)
+	for range 3 {
+		w.deliver(m, input{kind: PeerDown, other: 1})
+		w.deliver(m, input{kind: PeerUp, other: 1})
+	}
+	if got := len(m.inbox); got > full+1 || m.inbox[got-1].kind != PeerUp {
+		t.Errorf("after six news of one peer the inbox holds %d inputs more, want the last alone", got-full)
+	}
+	if w.violation != nil {
+		t.Error(w.violation)
+	}
+}
+
+// restarted returns a node on m's disk as it is.
+func restarted(t *testing.T, m *machine) *node.Node {
+	t.Helper()
+	cfg := node.DefaultConfig()
+	cfg.ID, cfg.Draw = m.peer.ID, func(string, uint64, uint64) uint64 { return 0 }
+	n, err := node.New(cfg, m.disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// anEntry returns a live entry that m shows.
+func anEntry(t *testing.T, m *machine) *store.Entry {
+	t.Helper()
+	all, err := m.front.Entries.Scan(store.Key{}, store.Key{}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		if !e.Tombstone {
+			return e
+		}
+	}
+	t.Fatal("the machine shows nothing")
+	return nil
+}
+
+// oneEntry is a snapshot in which one entry is another.
+type oneEntry struct {
+	store.Snapshot
+	entry *store.Entry
+}
+
+func (s oneEntry) Get(key store.Key) (*store.Entry, error) {
+	if key == s.entry.Key {
+		return s.entry, nil
+	}
+	return s.Snapshot.Get(key)
+}
+
+// What the checker does not see it cannot refute: each of these is an error
+// that it must notice.
+func TestCheckerNotices(t *testing.T) {
+	tests := []struct {
+		name  string
+		harm  func(t *testing.T, w *World, m *machine)
+		wants string
+	}{
+		{"a disk that forgot all", func(t *testing.T, w *World, m *machine) {
+			m.disk = memstore.New()
+			m.node = restarted(t, m)
+			w.check.booted(m)
+		}, "I3"},
+		{"an acknowledged write gone", func(t *testing.T, w *World, m *machine) {
+			l := &w.check.of[m.index]
+			l.marks = nil
+			m.disk = memstore.New()
+			m.node = restarted(t, m)
+			w.check.booted(m)
+		}, "C6"},
+		{"a reply to nobody", func(t *testing.T, w *World, m *machine) {
+			w.check.replied(m, node.Reply{Ticket: 1 << 40})
+		}, "reply"},
+		{"a watermark that went back", func(t *testing.T, w *World, m *machine) {
+			marks := m.front.Marks.Clone()
+			marks[0].Seq--
+			m.front.Marks = marks
+			w.check.published(m)
+		}, "I3"},
+		{"a watermark beyond what exists", func(t *testing.T, w *World, m *machine) {
+			marks := m.front.Marks.Clone()
+			marks[len(marks)-1].Seq += 5
+			m.front.Marks = marks
+			w.check.published(m)
+		}, "I1"},
+		{"a value that nobody wrote", func(t *testing.T, w *World, m *machine) {
+			w.check.thickAir(m, store.Key{}, &store.Entry{Value: make([]byte, 20)})
+		}, "I3"},
+		{"a value under another key", func(t *testing.T, w *World, m *machine) {
+			e := anEntry(t, m)
+			w.check.thickAir(m, store.Key{Namespace: namespace, Name: "elsewhere"}, e)
+		}, "I3"},
+		{"an expired value", func(t *testing.T, w *World, m *machine) {
+			held := anEntry(t, m)
+			now := m.clocks.read(w.now)
+			e := *held
+			e.Expires = now.Wall / int64(time.Second)
+			m.front.Entries = oneEntry{m.front.Entries, &e}
+			w.check.read(m, now, e.Key, &e)
+		}, "C10"},
+		{"a deleted value", func(t *testing.T, w *World, m *machine) {
+			held := anEntry(t, m)
+			e := *held
+			e.Version.Timestamp.Wall += int64(time.Hour)
+			e.Tombstone = true
+			m.front.Entries = oneEntry{m.front.Entries, &e}
+			w.check.read(m, m.clocks.read(w.now), e.Key, held)
+		}, "C7"},
+		{"an old value in place of one that is covered", func(t *testing.T, w *World, m *machine) {
+			held := anEntry(t, m)
+			e := *held
+			e.Version.Timestamp.Wall -= int64(time.Hour)
+			m.front.Entries = oneEntry{m.front.Entries, &e}
+			w.check.read(m, m.clocks.read(w.now), e.Key, &e)
+		}, "I1"},
+		{"an inbox without end", func(t *testing.T, w *World, m *machine) {
+			m.inbox = make([]input, maxInbox+w.cfg.Nodes+1)
+			w.check.bounds(m)
+		}, "I6"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := calm(1)
+			for w.now < 3*time.Second {
+				w.Step()
+			}
+			if w.violation != nil {
+				t.Fatal(w.violation)
+			}
+			tt.harm(t, w, w.machines[0])
+			if w.violation == nil || w.violation.Invariant != tt.wants {
+				t.Errorf("violation is %v, want one of %s", w.violation, tt.wants)
+			}
+		})
+	}
+}
