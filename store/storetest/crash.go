@@ -1,0 +1,122 @@
+package storetest
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"hearsay/clock"
+	"hearsay/store"
+)
+
+// RunCrash checks what a crash leaves: every commit up to the last synced one,
+// and of those after it the oldest or none, each whole. Open returns an empty
+// store and a function that crashes it and returns what a restart finds; after
+// that only the store that it returned is used.
+func RunCrash(t *testing.T, open func(t *testing.T) (s store.Store, crash func() store.Store)) {
+	t.Run("what is synced survives", func(t *testing.T) {
+		s, crash := open(t)
+		o := origin("fra", 1)
+		kept := put("a", "synced", 3)
+		commit(t, s, true, func(b store.Batch) error {
+			must(t, b.Log(o, row(1, "a")))
+			must(t, b.SetMark(o, 1))
+			return b.Put(kept)
+		})
+		s = crash()
+		wantEntry(t, s, kept)
+		wantRows(t, s, o, 0, 10, row(1, "a"))
+		wantMarks(t, s, store.Watermarks{{Origin: o, Seq: 1}})
+		wantNewest(t, s, clock.Timestamp{Wall: 3})
+		must(t, s.Close())
+	})
+
+	t.Run("a synced commit carries the earlier ones, even if empty", func(t *testing.T) {
+		s, crash := open(t)
+		early := put("a", "1", 1)
+		commit(t, s, false, func(b store.Batch) error { return b.Put(early) })
+		commit(t, s, true, func(store.Batch) error { return nil })
+		s = crash()
+		wantEntry(t, s, early)
+		must(t, s.Close())
+	})
+
+	t.Run("a batch from before is refused or never existed", func(t *testing.T) {
+		s, crash := open(t)
+		b := s.NewBatch()
+		must(t, b.Put(put("a", "1", 1)))
+		s = crash()
+		_ = b.Commit(true)
+		must(t, b.Close())
+		wantMissing(t, s, key("a"))
+		must(t, s.Close())
+	})
+
+	t.Run("random", rapid.MakeCheck(func(rt *rapid.T) {
+		s, crash := open(t)
+		defer func() { must(rt, s.Close()) }()
+		logged := map[store.Origin]map[uint64]bool{}
+		for range rapid.IntRange(1, 4).Draw(rt, "crashes") {
+			states := []state{observe(rt, s)}
+			synced := 0
+			for range rapid.IntRange(0, 6).Draw(rt, "turns") {
+				w := drawTurn(rt, logged)
+				commit(rt, s, w.sync, w.fill)
+				states = append(states, observe(rt, s))
+				if w.sync {
+					synced = len(states) - 1
+				}
+			}
+			s = crash()
+			got := observe(rt, s)
+			if !slices.ContainsFunc(states[synced:], got.equal) {
+				rt.Fatalf("after a crash: %v\nwant one of the %d states since the last sync, the first %v",
+					got, len(states)-synced, states[synced])
+			}
+			logged = map[store.Origin]map[uint64]bool{}
+			for _, l := range got.rows {
+				logged[l.Origin] = map[uint64]bool{}
+				for seq := range l.Seq {
+					logged[l.Origin][seq+1] = true
+				}
+			}
+		}
+	}))
+}
+
+// A state is all that can be seen of a store.
+type state struct {
+	entries []*store.Entry
+	rows    store.Watermarks // per origin, how many it has
+	marks   store.Watermarks
+	newest  clock.Timestamp
+}
+
+func observe(t tb, s store.Store) state {
+	t.Helper()
+	var v state
+	var err error
+	v.entries, err = s.Scan(store.Key{}, store.Key{}, 1000)
+	must(t, err)
+	v.marks, err = s.Watermarks()
+	must(t, err)
+	v.newest, err = s.Newest()
+	must(t, err)
+	for _, m := range v.marks {
+		rows, err := s.Rows(m.Origin, 0, 1000)
+		must(t, err)
+		for i, r := range rows {
+			if r != rowOf(m.Origin, uint64(i+1)) {
+				t.Fatalf("Rows(%v)[%d] = %v, want %v", m.Origin, i, r, rowOf(m.Origin, uint64(i+1)))
+			}
+		}
+		v.rows.Set(m.Origin, uint64(len(rows)))
+	}
+	return v
+}
+
+func (v state) equal(w state) bool {
+	return slices.EqualFunc(v.entries, w.entries, equal) && slices.Equal(v.rows, w.rows) &&
+		slices.Equal(v.marks, w.marks) && v.newest == w.newest
+}

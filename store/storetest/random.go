@@ -1,0 +1,112 @@
+package storetest
+
+import (
+	"fmt"
+
+	"pgregory.net/rapid"
+
+	"hearsay/clock"
+	"hearsay/store"
+)
+
+// Few keys, origins and numbers, so that they meet; among them the bytes that an
+// encoding might trip over.
+var (
+	someNamespaces = rapid.SampledFrom([]string{"", "a", "a\x00", "a\x00\x01", "a\xff", "b"})
+	someNames      = rapid.SampledFrom([]string{"", "\x00", "\x00\xff", "a", "a\x00", "a\x01", "b", "\xff"})
+	someNodes      = rapid.SampledFrom([]store.NodeID{"", "a", "a\x00", "a\xff", "b"})
+
+	someKeys = rapid.Custom(func(t *rapid.T) store.Key {
+		return store.Key{Namespace: someNamespaces.Draw(t, "namespace"), Name: someNames.Draw(t, "name")}
+	})
+	someTimestamps = rapid.Custom(func(t *rapid.T) clock.Timestamp {
+		return clock.Timestamp{Wall: rapid.Int64Range(0, 1<<63-1).Draw(t, "wall"), Logical: rapid.Uint32().Draw(t, "logical")}
+	})
+	someOrigins = rapid.Custom(func(t *rapid.T) store.Origin {
+		return store.Origin{Node: someNodes.Draw(t, "node"), Incarnation: store.Incarnation{
+			Start: clock.Timestamp{Wall: rapid.Int64Range(0, 2).Draw(t, "start")},
+			Nonce: rapid.Uint32Range(0, 1).Draw(t, "nonce"),
+		}}
+	})
+	someEntries = rapid.Custom(func(t *rapid.T) *store.Entry {
+		e := &store.Entry{
+			Key:     someKeys.Draw(t, "key"),
+			Expires: rapid.Int64().Draw(t, "expires"),
+			Version: store.Version{Timestamp: someTimestamps.Draw(t, "timestamp"), Origin: someOrigins.Draw(t, "origin")},
+			Seq:     rapid.Uint64().Draw(t, "seq"),
+		}
+		if rapid.Bool().Draw(t, "tombstone") {
+			e.Tombstone = true
+			return e
+		}
+		e.Value = rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "value")
+		if rapid.Bool().Draw(t, "metadata?") {
+			e.Metadata = rapid.SliceOfN(rapid.Byte(), 0, 10).Draw(t, "metadata")
+		}
+		return e
+	})
+)
+
+// rowOf returns the row that any store is told for seq of o: what an origin
+// wrote does not change.
+func rowOf(o store.Origin, seq uint64) store.Row {
+	return store.Row{
+		Seq:       seq,
+		Key:       store.Key{Namespace: "ns", Name: fmt.Sprintf("%v/%d", o, seq)},
+		Timestamp: clock.Timestamp{Wall: o.Incarnation.Start.Wall + int64(seq)},
+	}
+}
+
+// A turn is what one batch does, drawn beforehand so that several stores can be
+// told the same.
+type turn struct {
+	puts  []*store.Entry
+	logs  []store.Mark // the numbers of rows
+	marks []store.Mark
+	sync  bool
+}
+
+// drawTurn draws a turn that keeps the rule of SetMark: logged holds, per
+// origin, the rows that the store has been told, and is brought up to date.
+func drawTurn(t *rapid.T, logged map[store.Origin]map[uint64]bool) turn {
+	w := turn{
+		puts: rapid.SliceOfN(someEntries, 0, 4).Draw(t, "puts"),
+		sync: rapid.Bool().Draw(t, "sync"),
+	}
+	for range rapid.IntRange(0, 4).Draw(t, "logs") {
+		o := someOrigins.Draw(t, "origin")
+		seq := rapid.Uint64Range(1, 6).Draw(t, "seq")
+		w.logs = append(w.logs, store.Mark{Origin: o, Seq: seq})
+		if logged[o] == nil {
+			logged[o] = map[uint64]bool{}
+		}
+		logged[o][seq] = true
+	}
+	for _, l := range w.logs {
+		var through uint64
+		for logged[l.Origin][through+1] {
+			through++
+		}
+		w.marks = append(w.marks, store.Mark{Origin: l.Origin, Seq: rapid.Uint64Range(0, through).Draw(t, "mark")})
+	}
+	return w
+}
+
+func (w turn) fill(b store.Batch) error {
+	for _, e := range w.puts {
+		if err := b.Put(e); err != nil {
+			return err
+		}
+	}
+	for _, l := range w.logs {
+		if err := b.Log(l.Origin, rowOf(l.Origin, l.Seq)); err != nil {
+			return err
+		}
+	}
+	for _, m := range w.marks {
+		if err := b.SetMark(m.Origin, m.Seq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
