@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -83,7 +84,14 @@ func bulkWrite[T any](h *handler, w http.ResponseWriter, r *http.Request, rt rou
 		return err
 	}
 	defer release()
-	items, err := parseList[T](r.Body, what)
+	data, excess, err := api.ReadAll(r.Body, r.ContentLength, maxBulkBody)
+	if err != nil {
+		return err
+	}
+	if excess > 0 {
+		return &kv.Error{Status: 413, Code: kv.CodeInvalid, Reason: fmt.Sprintf("the body must be at most %d bytes", maxBulkBody)}
+	}
+	items, err := parseList[T](data, what)
 	if err != nil {
 		return err
 	}
@@ -128,10 +136,10 @@ func checkList[T any](h *handler, rt route, items []T, check func(*kv.View, T) (
 // writeSlices returns how many of ws, counted from the first, were acknowledged.
 func (h *handler) writeSlices(ctx context.Context, ws []node.Write) (written int, err error) {
 	for written < len(ws) {
-		n, bytes := 0, 0
+		n, size := 0, 0
 		for _, w := range ws[written:min(written+maxSliceWrites, len(ws))] {
-			bytes += len(w.Key.Name) + len(w.Value) + len(w.Metadata)
-			if n > 0 && bytes > maxSliceBytes {
+			size += len(w.Key.Name) + len(w.Value) + len(w.Metadata)
+			if n > 0 && size > maxSliceBytes {
 				break
 			}
 			n++
@@ -144,14 +152,14 @@ func (h *handler) writeSlices(ctx context.Context, ws []node.Write) (written int
 	return written, nil
 }
 
-// parseList reads a JSON list item by item. One that is too long is counted to
-// its end, for the refusal names its length.
-func parseList[T any](body io.Reader, what string) ([]T, error) {
-	limited := &io.LimitedReader{R: body, N: maxBulkBody + 1}
-	items, n, err := decodeList[T](json.NewDecoder(limited))
+// parseList reads a JSON list item by item. Of one that is too long it only
+// counts the rest, for the refusal names its length.
+//
+// It is given the whole text: json.Decoder looks at white space anew after each
+// piece that it reads.
+func parseList[T any](data []byte, what string) ([]T, error) {
+	items, n, err := decodeList[T](json.NewDecoder(bytes.NewReader(data)))
 	switch {
-	case limited.N == 0:
-		return nil, &kv.Error{Status: 413, Code: kv.CodeInvalid, Reason: fmt.Sprintf("the body must be at most %d bytes", maxBulkBody)}
 	case err != nil:
 		return nil, invalid("could not parse the body: %v", err)
 	case n > maxBulkWrites:
