@@ -103,8 +103,8 @@ func TestReaderLength(t *testing.T) {
 			if !errors.Is(err, tt.want) {
 				t.Errorf("Next of %d bytes = %v, want %v", tt.length, err, tt.want)
 			}
-			if got > 128<<10 {
-				t.Errorf("Next of an announced %d bytes allocates %d, want less than 128 KiB", tt.length, got)
+			if got > 256<<10 {
+				t.Errorf("Next of an announced %d bytes allocates %d, want less than 256 KiB", tt.length, got)
 			}
 		})
 	}
