@@ -74,6 +74,11 @@ func (l *Links) memberlistConfig() *memberlist.Config {
 	// A silent node is dead after three probe intervals where others confirm it,
 	// six where none does.
 	c.SuspicionMult, c.SuspicionMaxTimeoutMult = 3, 2
+	// Gossip tells a few nodes of each newcomer and forgets it, so where two groups
+	// meet through one node it is the exchange of whole states that makes them one.
+	c.PushPullInterval = 10 * l.cfg.ProbeInterval
+	// The dead are joined again by rejoin, so gossip need not go on to them.
+	c.GossipToTheDeadTime = 3 * l.cfg.ProbeInterval
 	// A node that comes back under another address waits no longer than this.
 	c.DeadNodeReclaimTime = 3 * l.cfg.ProbeInterval
 	d := delegate{l}

@@ -38,15 +38,14 @@ type stream struct {
 
 	mu        sync.Mutex
 	items     []item
-	queued    int       // bytes not yet written, those in the writer's hands included
-	last      time.Time // the newest item's release
-	finishing bool      // close when all is written
+	queued    int  // bytes not yet written, those in the writer's hands included
+	finishing bool // close when all is written
 }
 
 // An item is one frame on its way. Several streams may share the frame.
 type item struct {
 	frame   []byte
-	release time.Time // when it has crossed the emulated wide area
+	release time.Time // when it would have crossed the emulated wide area by itself
 }
 
 // run sends and listens for beats until the stream breaks, and returns why.
@@ -76,12 +75,7 @@ func (s *stream) push(frame []byte) bool {
 	}
 	i := item{frame: frame}
 	if s.way != nil {
-		// Many are under way at once, but TCP lets none overtake.
 		i.release = time.Now().Add(s.way.delay())
-		if i.release.Before(s.last) {
-			i.release = s.last
-		}
-		s.last = i.release
 	}
 	s.items = append(s.items, i)
 	s.queued += len(frame)
