@@ -69,7 +69,7 @@ func TestBodiesWaitTheirTurn(t *testing.T) {
 			release func()
 		}
 		grants := make(chan grant, 3)
-		for _, n := range []int64{90, 20, 10} { // 10 would fit beside 90, but 20 is before it
+		ask := func(n int64) {
 			go func() {
 				release, err := b.Reserve(request(t.Context(), n), 100)
 				if err != nil {
@@ -79,8 +79,10 @@ func TestBodiesWaitTheirTurn(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
+		ask(90)
+		ask(20)
 		first()
-		synctest.Wait()
+		ask(10) // would fit beside 90, but 20 came before it
 		if len(grants) != 1 {
 			t.Errorf("%d got room, want 90 alone", len(grants))
 		}
