@@ -116,7 +116,6 @@ func (s *stream) write() error {
 	var items []item
 	var finishing bool
 	for {
-		clear(items)
 		items, finishing = s.take(items)
 		for rest := items; len(rest) > 0; {
 			if err := s.way.travel(s.ctx, rest[0].release); err != nil {
@@ -126,6 +125,7 @@ func (s *stream) write() error {
 			if err := s.send(rest[:n]); err != nil {
 				return err
 			}
+			clear(rest[:n])
 			rest = rest[n:]
 		}
 		if len(items) > 0 {

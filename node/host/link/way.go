@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"os"
-	"sync"
 	"time"
 
 	"hearsay/node/host/wan"
@@ -85,21 +84,20 @@ func (w *way) travel(ctx context.Context, release time.Time) error {
 // Bytes that are written one after the other travel side by side. So a Write
 // counts as begun earlier by what the writes before it slept, back to the last
 // Read: without the sleep it would have been called then.
+//
+// memberlist uses a connection from one goroutine, and so does a farConn.
 type farConn struct {
 	net.Conn
 	ctx context.Context // ends with the Links
 	way func() *way     // asked at each Write: an accepted far end is placed by its first
 
-	mu       sync.Mutex
 	deadline time.Time
 	slept    time.Duration
 	arrived  time.Time // release of the last Write: order is kept
 }
 
 func (c *farConn) Read(p []byte) (int, error) {
-	c.mu.Lock()
 	c.slept = 0
-	c.mu.Unlock()
 	return c.Conn.Read(p)
 }
 
@@ -112,8 +110,6 @@ func (c *farConn) Write(p []byte) (int, error) {
 
 func (c *farConn) travel() error {
 	w := c.way()
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	begun := time.Now()
 	release := begun.Add(w.delay() - c.slept)
 	if release.Before(c.arrived) {
@@ -134,17 +130,11 @@ func (c *farConn) travel() error {
 }
 
 func (c *farConn) SetDeadline(t time.Time) error {
-	c.setWriteDeadline(t)
+	c.deadline = t
 	return c.Conn.SetDeadline(t)
 }
 
 func (c *farConn) SetWriteDeadline(t time.Time) error {
-	c.setWriteDeadline(t)
-	return c.Conn.SetWriteDeadline(t)
-}
-
-func (c *farConn) setWriteDeadline(t time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.deadline = t
+	return c.Conn.SetWriteDeadline(t)
 }
