@@ -56,6 +56,9 @@ func TestFrontsOneReader(t *testing.T) {
 	if !first.closed.Load() {
 		t.Error("an old front stayed open after its last reader")
 	}
+	if reader.retain() {
+		t.Error("a closed front was revived")
+	}
 	if second.closed.Load() {
 		t.Error("the latest front was closed")
 	}

@@ -135,10 +135,13 @@ func TestInboxWaitsInOrder(t *testing.T) {
 		if held := q.load(&q.clients); held.waiting != 2 {
 			t.Errorf("%d wait with 50 bytes free, want 2: nobody passes by", held.waiting)
 		}
+		if w, _ := q.enter(q.client("e", 1)); w == nil {
+			t.Error("a newcomer passed by those who wait")
+		}
 		q.release(got[1])
 		synctest.Wait()
-		if got := names(q.take(nil, 1000)); got != "cd" {
-			t.Errorf("let in %q, want %q", got, "cd")
+		if got := names(q.take(nil, 1000)); got != "cde" {
+			t.Errorf("let in %q, want %q", got, "cde")
 		}
 	})
 }

@@ -287,7 +287,10 @@ func TestLoopFlushFails(t *testing.T) {
 		start(t, l)
 		results := make(chan error, 10)
 		write := func() {
-			_, err := l.write(t.Context(), []node.Write{put("a", 1)}, time.Minute)
+			replies, err := l.write(t.Context(), []node.Write{put("a", 1)}, time.Minute)
+			if len(replies) != 0 {
+				t.Errorf("a write of unknown outcome came with %d replies, want none", len(replies))
+			}
 			results <- err
 		}
 		go write() // accepted in an earlier turn, and never answered
