@@ -100,8 +100,11 @@ func bulkWrite[T any](h *handler, w http.ResponseWriter, r *http.Request, rt rou
 		return err
 	}
 	written, err := h.writeSlices(r.Context(), ws)
-	if err != nil && written == 0 {
+	switch {
+	case err != nil && written == 0:
 		return err
+	case err != nil: // told by the keys that are left
+		api.Refusal(w, r, h.report, err)
 	}
 	out := outcome{Successful: written, Unsuccessful: []string{}}
 	for _, rest := range ws[written:] {

@@ -1,11 +1,11 @@
 package rest
 
 import (
-	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"strings"
 
 	"hearsay/node/api"
 	"hearsay/node/kv"
@@ -30,14 +30,14 @@ func parsePut(r *http.Request) (kv.Put, error) {
 	}
 	var p kv.Put
 	hasValue := false
-	form := multipart.NewReader(r.Body, params["boundary"])
+	form := multipart.NewReader(whole(r.Body), params["boundary"])
 	for range maxParts {
 		// Raw: a value is never decoded, whatever the part says it is.
 		part, err := form.NextRawPart()
 		switch {
-		case errors.Is(err, io.EOF) && !hasValue:
+		case err == io.EOF && !hasValue:
 			return kv.Put{}, invalid("the form has no part named value")
-		case errors.Is(err, io.EOF):
+		case err == io.EOF:
 			return p, nil
 		case err != nil:
 			return kv.Put{}, invalid("the form could not be read: %v", err)
@@ -57,3 +57,14 @@ func parsePut(r *http.Request) (kv.Put, error) {
 	}
 	return kv.Put{}, invalid("the form has more than %d parts", maxParts)
 }
+
+// whole returns body with an end of line, which may be missing after the last
+// boundary, and then an error: multipart takes a body that ends within the
+// headers of a part for one that ends well.
+func whole(body io.Reader) io.Reader {
+	return io.MultiReader(body, strings.NewReader("\r\n"), brokenOff{})
+}
+
+type brokenOff struct{}
+
+func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

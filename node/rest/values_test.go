@@ -129,6 +129,8 @@ func TestPutAndGet(t *testing.T) {
 		{"JSON is a value", `{"value":"v"}`, "application/json", `{"value":"v"}`, "null"},
 		{"value first", form("value", "v\r\n", "metadata", `{"a":1}`), formType, "v\r\n", `{"a":1}`},
 		{"metadata first", form("metadata", `{"a":1}`, "value", "v"), formType, "v", `{"a":1}`},
+		{"no line end at the end", strings.TrimSuffix(form("value", "v"), "\r\n"), formType, "v", "null"},
+		{"something after the end", form("value", "v") + "epilogue", formType, "v", "null"},
 		{"metadata null", form("value", "v", "metadata", "null"), formType, "v", "null"},
 		{"metadata that is no text", form("metadata[a]", "1", "value", "v", "metadata.a", "2"), formType, "v", "null"},
 		{"empty value", form("value", "", "metadata", "0"), formType, "", "0"},
@@ -190,6 +192,8 @@ func TestPutRefuses(t *testing.T) {
 		{"two values", 400, 10012, "put: 'the form has two parts named value'", "k", form("value", "1", "value", huge), formType},
 		{"too many parts", 400, 10012, "put: 'the form has more than 1000 parts'", "k", form(append(slices.Repeat([]string{"x", ""}, 1000), "value", "v")...), formType},
 		{"no boundary", 400, 10012, "put: 'the form could not be read: multipart: boundary is empty'", "k", form("value", "v"), "multipart/form-data"},
+		{"no second part", 400, 10012, "put: 'the form could not be read: multipart: NextPart: unexpected EOF'", "k", strings.TrimSuffix(form("value", "v"), "--\r\n") + "\r\n", formType},
+		{"half a header", 400, 10012, "put: 'the form could not be read: unexpected EOF'", "k", strings.TrimSuffix(form("value", "v"), "--\r\n") + "\r\nA: b", formType},
 		{"no end", 400, 10012, "put: 'The request body could not be read: unexpected EOF.'", "k", strings.TrimSuffix(form("value", "v"), "--x--\r\n"), formType},
 	}
 	for _, tt := range tests {
