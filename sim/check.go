@@ -67,6 +67,7 @@ type ledger struct {
 	pending map[node.Ticket]pending
 	issued  map[uint64]node.Write // accepted here, by ordinal
 	acked   []acknowledged
+	wall    int64 // the greatest that a front of this life stated: for expiry the clock never runs back
 }
 
 // pending is a write that a client waits for.
@@ -110,6 +111,7 @@ func (c *checker) find(origin store.Origin, seq uint64) *write {
 
 // published checks what m's new front claims beyond the one before it.
 func (c *checker) published(m *machine) {
+	c.of[m.index].wall = max(c.of[m.index].wall, m.front.Wall)
 	old, marks := c.of[m.index].marks, m.front.Marks
 	j := 0
 	for _, mark := range marks {
@@ -337,8 +339,12 @@ func (h *history) has(v store.Version) bool {
 	return false
 }
 
-// crashed forgets whom m owes a reply.
-func (c *checker) crashed(m *machine) { clear(c.of[m.index].pending) }
+// crashed forgets what ends with m's life: whom it owes a reply, and what its
+// clock has shown.
+func (c *checker) crashed(m *machine) {
+	clear(c.of[m.index].pending)
+	c.of[m.index].wall = 0
+}
 
 // booted checks that m came back with all it had promised.
 func (c *checker) booted(m *machine) {
@@ -387,8 +393,8 @@ func (c *checker) read(m *machine, now clock.Reading, key store.Key, e *store.En
 		c.w.violated("C7", m, "reads %s for %v, but holds %s", describe(e), key, describe(held))
 		return
 	}
-	if e.Expires != 0 && e.Expires*int64(time.Second) <= now.Wall {
-		c.w.violated("C10", m, "reads %s, expired at its own clock %d", describe(e), now.Wall)
+	if wall := max(now.Wall, c.of[m.index].wall); e.Expires != 0 && e.Expires*int64(time.Second) <= wall {
+		c.w.violated("C10", m, "reads %s, which expired at %d s; its clock has shown %d ns", describe(e), e.Expires, wall)
 		return
 	}
 	c.thickAir(m, key, e)

@@ -30,12 +30,12 @@ var jitter = table{{0, 0}, {32768, 20}, {58982, 190}, {62259, 250}, {64881, 400}
 // A link leads from one machine to another.
 type link struct{ from, to int }
 
-// A network carries messages as datagrams: each is lost, repeated and delayed
-// by itself. So it asks more of the protocol than the streams of a real one.
+// A network loses, repeats and delays messages, each by itself.
 type network struct {
 	seed    uint64
-	regions []int    // of each machine
-	faults  []*Fault // that last now, in the order in which they began
+	regions []int           // of each machine
+	faults  []*Fault        // that last now, in the order in which they began
+	latest  []time.Duration // by link, when its last message arrives; nil for datagrams
 }
 
 // A fate is what becomes of one message: when its copies arrive, if any does.
@@ -73,6 +73,17 @@ func (n *network) fate(l link, id uint64) fate {
 	// The copy of a message takes another way, up to a second longer.
 	f.after[1] = n.delay(l, Draw(n.seed, "delay of copy", a, b, id)) + between(Draw(n.seed, "copy", a, b, id), 0, time.Second)
 	return f
+}
+
+// arrival returns when a message arrives on l that would, alone, at at. On a stream
+// it comes after the one before it.
+func (n *network) arrival(l link, at time.Duration) time.Duration {
+	if n.latest == nil {
+		return at
+	}
+	last := &n.latest[l.from*len(n.regions)+l.to]
+	*last = max(*last+1, at)
+	return *last
 }
 
 // delay turns a draw into the time that a message is on its way.

@@ -77,6 +77,23 @@ func TestReordering(t *testing.T) {
 	}
 }
 
+func TestStreamsKeepOrder(t *testing.T) {
+	n := &network{seed: 1, regions: []int{0, 1}, latest: make([]time.Duration, 4)}
+	n.faults = []*Fault{{Kind: Reorder, Permille: 200, Amount: time.Second}}
+	var last time.Duration
+	for i, f := range fates(n, link{0, 1}) {
+		alone := time.Duration(i)*20*time.Millisecond + f.after[0]
+		at := n.arrival(link{0, 1}, alone)
+		if at <= last && i > 0 || at < alone {
+			t.Fatalf("message %d arrives at %v, the one before it at %v, alone at %v", i, at, last, alone)
+		}
+		last = at
+	}
+	if other := n.arrival(link{1, 0}, time.Millisecond); other != time.Millisecond {
+		t.Errorf("a message the other way waits until %v", other)
+	}
+}
+
 // Taking a fault away must not change what becomes of messages which it did not
 // touch.
 func TestFateKnowsOnlyItsFaults(t *testing.T) {

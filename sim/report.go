@@ -173,7 +173,11 @@ func (r *Result) topology() string {
 	for i := range r.Config.Regions {
 		parts = append(parts, fmt.Sprintf("%s %d", regionNames[i], len(r.Config.region(i))))
 	}
-	return fmt.Sprintf("%d nodes: %s; %v, then at most %v to converge", r.Config.Nodes, strings.Join(parts, ", "), r.Config.For, r.Config.Settle)
+	links := "datagrams"
+	if r.Config.Links == Streams {
+		links = "streams"
+	}
+	return fmt.Sprintf("%d nodes: %s; links are %s; %v, then at most %v to converge", r.Config.Nodes, strings.Join(parts, ", "), links, r.Config.For, r.Config.Settle)
 }
 
 func (s *Stats) faults() string {

@@ -134,3 +134,13 @@ func TestValidate(t *testing.T) {
 		})
 	}
 }
+
+// A clock that was ahead is set right: what had expired stays so.
+func TestExpiredStaysExpired(t *testing.T) {
+	for seed := range uint64(20) {
+		pass(t, sim.Config{
+			Seed: seed, Nodes: 3, For: 10 * time.Second, Pace: 20 * time.Millisecond, Keys: 400,
+			Faults: []sim.Fault{{ID: 1, Kind: sim.ClockJump, At: 2 * time.Second, For: 4 * time.Second, A: []int{0}, Amount: 4 * time.Second}},
+		})
+	}
+}

@@ -33,11 +33,24 @@ type Config struct {
 	// MaxSkew is that of the nodes, and the clocks of the machines keep to it.
 	// Default 500 ms.
 	MaxSkew time.Duration
+	// Links is how messages travel. Default by the seed.
+	Links Links
 	// Faults replaces those that Plan draws, unless it is nil.
 	Faults []Fault
 	// Trace, unless nil, is called for every happening and effect, in order.
 	Trace func(Step)
 }
+
+// Links says whether messages between two machines keep their order.
+type Links uint8
+
+const (
+	// Datagrams travel each by itself: harsher than any real link.
+	Datagrams Links = 1 + iota
+	// Streams keep the order in which messages left, as the connections of hosts
+	// do; what is lost is lost all the same.
+	Streams
+)
 
 // A Step is one line of a trace: a happening, or an effect of the last one.
 type Step struct {
@@ -66,6 +79,7 @@ func (cfg Config) withDefaults() Config {
 	setDefault(&cfg.Settle, 10*time.Second)
 	setDefault(&cfg.Pace, 150*time.Millisecond)
 	setDefault(&cfg.Keys, 64)
+	setDefault(&cfg.Links, Datagrams+Links(below(Draw(cfg.Seed, "links"), 2)))
 	setDefault(&cfg.MaxSkew, 500*time.Millisecond)
 	return cfg
 }
@@ -90,6 +104,7 @@ func (cfg Config) Validate() error {
 		{"Settle", int64(cfg.Settle), int64(time.Millisecond), int64(MaxFor)},
 		{"Pace", int64(cfg.Pace), int64(time.Microsecond), int64(MaxFor)},
 		{"Keys", int64(cfg.Keys), hotKeys, 1 << 30},
+		{"Links", int64(cfg.Links), int64(Datagrams), int64(Streams)},
 		{"MaxSkew", int64(cfg.MaxSkew), int64(time.Millisecond), int64(time.Minute)},
 	} {
 		if f.value < f.least || f.value > f.most {

@@ -31,6 +31,9 @@ func runTwice(t *testing.T, cfg sim.Config) *sim.Result {
 
 func TestSeeds(t *testing.T) {
 	var all sim.Stats
+	if testing.Short() {
+		*seeds = min(*seeds, 5)
+	}
 	for i := range uint64(*seeds) {
 		r := runTwice(t, seedConfig(*firstSeed+i))
 		if r.Violation != nil {

@@ -45,6 +45,9 @@ func New(cfg Config) *World {
 	w.lasting = make([]bool, len(w.faults))
 	w.check = newChecker(w)
 	w.network.seed = w.cfg.Seed
+	if w.cfg.Links == Streams {
+		w.network.latest = make([]time.Duration, w.cfg.Nodes*w.cfg.Nodes)
+	}
 	for i := range w.cfg.Nodes {
 		region := w.cfg.regionOf(i)
 		m := &machine{
@@ -199,8 +202,12 @@ func (w *World) carry(l link, id, content uint64, data []byte) {
 	w.stats.SentBytes += uint64(len(data))
 	w.stats.Duplicated += uint64(max(fate.copies-1, 0))
 	w.effect(Step{Kind: kind, Machine: l.from, Other: l.to, ID: id, After: fate.after[0]})
-	for _, after := range fate.after[:fate.copies] {
-		w.push(happening{at: w.now + after, kind: Arrived, machine: l.to, other: l.from, id: content, data: data})
+	for i, after := range fate.after[:fate.copies] {
+		at := w.now + after
+		if i == 0 {
+			at = w.network.arrival(l, at) // the copy comes late and by another way
+		}
+		w.push(happening{at: at, kind: Arrived, machine: l.to, other: l.from, id: content, data: data})
 	}
 }
 
