@@ -43,6 +43,19 @@ func said(logs *observer.ObservedLogs, text string) bool {
 	return false
 }
 
+func awaitSaid(t *testing.T, logs *observer.ObservedLogs, text string) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(patience); !said(logs, text); {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("no log line with %q in %v", text, logs.All())
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	future := hello(t, "c", "x")
 	future[len(magic)+4] = 99
@@ -96,15 +109,7 @@ func TestOtherClusterNeverMerges(t *testing.T) {
 	b := open(t, config("b", a.Addr(), x.Addr()))
 	a.awaitUp(t, "b")
 	b.awaitUp(t, "a")
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for late := time.After(patience); !said(logs, `unacceptable label "d"`); {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("no log line about the other cluster in %v", logs.All())
-		}
-	}
+	awaitSaid(t, logs, `unacceptable label "d"`)
 	if got := x.Members(); len(got) != 0 {
 		t.Errorf("the node of another cluster has members %+v", got)
 	}
@@ -226,4 +231,27 @@ func TestInboundBound(t *testing.T) {
 			t.Fatal("the place of a closed stream stays taken")
 		}
 	}
+}
+
+// Connections that say nothing keep at most their own kind out, and not for long.
+func TestSilentConnectionsBound(t *testing.T) {
+	cfg := config("a")
+	cfg.DialTimeout = time.Second
+	a := open(t, cfg)
+	const limit = 256
+	conns := make([]net.Conn, limit+1)
+	for i := range conns {
+		conns[i] = dial(t, a.Addr())
+		defer conns[i].Close()
+	}
+	if _, err := io.Copy(io.Discard, conns[limit]); err != nil {
+		t.Fatalf("wait for the close of connection %d: %v", limit, err)
+	}
+	if got := a.Stats().Refused; got != 1 {
+		t.Errorf("%d connections of %d refused, want 1", got, limit+1)
+	}
+	if _, err := io.Copy(io.Discard, conns[0]); err != nil {
+		t.Fatalf("wait for the close of a silent connection: %v", err)
+	}
+	join(t, a, "x").Close()
 }

@@ -76,8 +76,10 @@ type Links struct {
 
 	life sync.Mutex // held by Leave and Close
 
-	mu      sync.Mutex // taken under memberlist's locks: held never for long, nor over a call of memberlist
-	closing bool       // no new work
+	// mu is taken under memberlist's locks, so it is held briefly and over no call
+	// of memberlist.
+	mu      sync.Mutex
+	closing bool // no new work
 	peers   map[store.NodeID]*peer
 	inbound map[store.NodeID]*inbound
 	dead    []string // addresses of members that died, the oldest first
@@ -209,8 +211,9 @@ func (l *Links) encode(m gossip.Message) []byte {
 	return frame
 }
 
-// Leave tells the peers that this node goes for good, sends what is queued, and
-// closes. When ctx ends first it closes at once and returns the cause.
+// Leave tells the peers that this node goes for good, which takes up to 5 s where
+// they do not answer, sends what is queued, and closes. When ctx ends first it
+// closes without sending the rest and returns the cause.
 func (l *Links) Leave(ctx context.Context) error {
 	l.life.Lock()
 	defer l.life.Unlock()
@@ -225,7 +228,7 @@ func (l *Links) Leave(ctx context.Context) error {
 	return errors.Join(err, l.drain(ctx), l.close())
 }
 
-// leavePatience is how long Leave waits for a peer to take the news.
+// leavePatience is how long Leave waits for the news to spread.
 const leavePatience = 5 * time.Second
 
 // drain has every stream send what it holds and close.

@@ -229,6 +229,31 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+func TestAdvertise(t *testing.T) {
+	cfg := config("a")
+	cfg.Advertise = "127.0.0.2:0"
+	host, port, err := net.SplitHostPort(open(t, cfg).Addr())
+	if err != nil || host != "127.0.0.2" || port == "0" {
+		t.Errorf("Addr() = %s:%s (%v), want 127.0.0.2 and the bound port", host, port, err)
+	}
+}
+
+// A member above the bound is ignored, and said to be.
+func TestMemberBound(t *testing.T) {
+	log, logs := observed()
+	cfg := config("a")
+	cfg.MaxPeers, cfg.Log = 1, log
+	a := open(t, cfg)
+	b := open(t, config("b", a.Addr()))
+	a.awaitUp(t, "b")
+	c := open(t, config("c", b.Addr()))
+	c.awaitUp(t, "b")
+	awaitSaid(t, logs, "ignored a member")
+	if got := a.Members(); len(got) != 1 || got[0].ID != "b" {
+		t.Errorf("Members() = %+v, want b", got)
+	}
+}
+
 func TestPortInUse(t *testing.T) {
 	a := open(t, config("a"))
 	cfg := config("b")

@@ -66,6 +66,7 @@ func (l *Links) keep(p *peer) {
 			said = err.Error()
 			log.Warn("no stream to peer, trying on", zap.String("name", m.Name), zap.String("addr", m.Addr), zap.Error(err))
 		}
+		// What took long, up or trying, was pause enough.
 		if time.Since(begun) > l.cfg.BackoffMax {
 			wait = l.cfg.BackoffMin
 		}
