@@ -1,11 +1,15 @@
 package link
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"hearsay/node/host/wan"
 	"hearsay/store"
@@ -31,16 +35,7 @@ func TestDeadAreRememberedWithinBound(t *testing.T) {
 }
 
 func TestPacketsUnderWayBound(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "wan.csv")
-	const minute = "from,to,rtt_ms\neast,west,60000\n" // no packet arrives within the test
-	if err := os.WriteFile(path, []byte(minute), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	m, err := wan.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	network := wan.New(m, func(string, uint64, uint64) uint64 { return 0 })
+	network := eastWest(t, 60000) // no packet arrives within the test
 	const addr = "127.0.0.1:1"
 	network.Place(addr, "west")
 	l := &Links{cfg: Config{Region: "east", WAN: network}}
@@ -53,6 +48,47 @@ func TestPacketsUnderWayBound(t *testing.T) {
 	if got := tr.flying.Load(); got != maxFlying {
 		t.Errorf("%d packets under way, want %d", got, maxFlying)
 	}
+}
+
+// A connection of memberlist's takes its time, and a cut holds it up no longer
+// than its deadline.
+func TestFarConn(t *testing.T) {
+	network := eastWest(t, 40)
+	near, far := net.Pipe()
+	defer near.Close()
+	go io.Copy(io.Discard, far) //nolint:errcheck // ends with near
+	w := &way{network, "east", "west"}
+	c := &farConn{Conn: near, ctx: t.Context(), way: func() *way { return w }}
+	begun := time.Now()
+	if _, err := c.Write([]byte("label")); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begun); took < 20*time.Millisecond {
+		t.Errorf("a write took %v, want at least 20ms", took)
+	}
+	if err := network.Cut("east", "west"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetDeadline(time.Now().Add(30 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write([]byte("state")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a write through a cut: %v, want %v", err, os.ErrDeadlineExceeded)
+	}
+}
+
+// eastWest returns a network of two regions, rtt milliseconds apart.
+func eastWest(t *testing.T, rtt int) *wan.Network {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "wan.csv")
+	if err := os.WriteFile(path, fmt.Appendf(nil, "from,to,rtt_ms\neast,west,%d\n", rtt), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := wan.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wan.New(m, func(string, uint64, uint64) uint64 { return 0 })
 }
 
 // Metadata up to memberlist's limit comes through; more is refused.
