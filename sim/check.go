@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"fmt"
 	"time"
 
@@ -131,10 +130,10 @@ func (c *checker) published(m *machine) {
 		c.w.violated("I3", m, "watermark of %v at %d is gone", old[j].Origin, old[j].Seq)
 	}
 	c.of[m.index].marks = marks
-	c.w.ladder.add(gossipHash(marks))
+	c.w.ladder.add(hashMarks(marks))
 }
 
-func gossipHash(marks store.Watermarks) uint64 {
+func hashMarks(marks store.Watermarks) uint64 {
 	var h uint64
 	for _, m := range marks {
 		h += gossip.HashMark(m.Origin, m.Seq)
@@ -370,59 +369,6 @@ func (c *checker) bounds(m *machine) {
 	if most := maxInbox + c.w.cfg.Nodes; len(m.inbox) > most || m.bytes > maxInboxBytes {
 		c.w.violated("I6", m, "holds %d inputs of %d bytes in its inbox", len(m.inbox), m.bytes)
 	}
-}
-
-// read checks what a client read at m, nil for nothing, against what m's front
-// claims to hold.
-func (c *checker) read(m *machine, now clock.Reading, key store.Key, e *store.Entry) {
-	held, err := m.front.Entries.Get(key)
-	if err != nil {
-		held = nil
-	}
-	if newest := c.history(key).newest(m.front.Marks); newest != nil && (held == nil || held.Version.Compare(*newest) < 0) {
-		c.w.violated("I1", m, "shows %s for %v, but its watermarks cover %v", describe(held), key, *newest)
-		return
-	}
-	if e == nil {
-		if held != nil && !held.Tombstone && held.Expires == 0 {
-			c.w.violated("C2", m, "reads nothing for %v, but holds %s", key, describe(held))
-		}
-		return
-	}
-	if e.Tombstone || e != held {
-		c.w.violated("C7", m, "reads %s for %v, but holds %s", describe(e), key, describe(held))
-		return
-	}
-	if wall := max(now.Wall, c.of[m.index].wall); e.Expires != 0 && e.Expires*int64(time.Second) <= wall {
-		c.w.violated("C10", m, "reads %s, which expired at %d s; its clock has shown %d ns", describe(e), e.Expires, wall)
-		return
-	}
-	c.thickAir(m, key, e)
-}
-
-// thickAir checks that a value that was read is one that a client had asked to
-// be written, whole and under this key.
-func (c *checker) thickAir(m *machine, key store.Key, e *store.Entry) {
-	author, ordinal, ok := c.w.cfg.authorOf(e.Value)
-	if !ok {
-		c.w.violated("I3", m, "reads %s, a value that nobody wrote", describe(e))
-		return
-	}
-	w, issued := c.of[author].issued[ordinal]
-	if !issued || w.Delete || w.Key != key || w.Expires != e.Expires || !bytes.Equal(w.Metadata, e.Metadata) {
-		c.w.violated("I3", m, "reads %s, not what operation %d on machine %d wrote", describe(e), ordinal, author)
-	}
-}
-
-// newest returns the greatest version of the key that marks cover, or nil.
-func (h *history) newest(marks store.Watermarks) *store.Version {
-	for i := len(h.versions) - 1; i >= 0; i-- {
-		n := &h.versions[i]
-		if marks.At(n.version.Origin) >= n.seq {
-			return &n.version
-		}
-	}
-	return nil
 }
 
 func describe(e *store.Entry) string {

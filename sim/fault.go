@@ -11,6 +11,7 @@ import (
 // chance, so that some runs meet one kind of trouble alone.
 type FaultKind uint8
 
+// The classes of faults; A, B, Permille and Amount are those of Fault.
 const (
 	Crash      FaultKind = iota // power fails at machines A; they start again at the end
 	Pause                       // machines A stand still, clocks run on

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"hearsay/clock"
@@ -60,7 +61,9 @@ func (m *machine) running() bool { return m.node != nil && m.pauses == 0 }
 // is not, but replaces what the inbox holds of the same peer.
 func (w *World) deliver(m *machine, in input) {
 	if m.node == nil {
-		w.stats.LostDown++
+		if in.kind == Arrived {
+			w.stats.LostDown++
+		}
 		return
 	}
 	switch in.kind {
@@ -81,7 +84,7 @@ func (w *World) deliver(m *machine, in input) {
 func (m *machine) forgetNews(other int) {
 	for i, in := range m.inbox {
 		if (in.kind == PeerUp || in.kind == PeerDown) && in.other == other {
-			m.inbox = append(m.inbox[:i], m.inbox[i+1:]...)
+			m.inbox = slices.Delete(m.inbox, i, i+1)
 			return
 		}
 	}
@@ -105,7 +108,7 @@ func (w *World) turn(m *machine) {
 		}
 		w.tell(m, now, in)
 	}
-	m.inbox = append(m.inbox[:0], m.inbox[taken:]...)
+	m.inbox = slices.Delete(m.inbox, 0, taken)
 	m.bytes -= bytes
 	m.node.Tick(now)
 	sync := time.Duration(syncTime.at(w.draw("sync", uint64(m.index), uint64(w.now/time.Millisecond))))
@@ -291,7 +294,8 @@ func (w *World) resume(m *machine) {
 	}
 }
 
-// known returns whether m's disk holds key's entry at version v or above.
+// holds returns the entry that m's disk holds under key, nil for none, and
+// whether it is v or supersedes it.
 func (m *machine) holds(key store.Key, v store.Version) (*store.Entry, bool) {
 	e, err := m.disk.Get(key)
 	if err != nil {

@@ -197,11 +197,11 @@ func TestCheckerNotices(t *testing.T) {
 			w.check.published(m)
 		}, "I1"},
 		{"a value that nobody wrote", func(t *testing.T, w *World, m *machine) {
-			w.check.thickAir(m, store.Key{}, &store.Entry{Value: make([]byte, 20)})
+			w.check.written(m, store.Key{}, &store.Entry{Value: make([]byte, 20)})
 		}, "I3"},
 		{"a value under another key", func(t *testing.T, w *World, m *machine) {
 			e := anEntry(t, m)
-			w.check.thickAir(m, store.Key{Namespace: namespace, Name: "elsewhere"}, e)
+			w.check.written(m, store.Key{Namespace: namespace, Name: "elsewhere"}, e)
 		}, "I3"},
 		{"an expired value", func(t *testing.T, w *World, m *machine) {
 			held := anEntry(t, m)

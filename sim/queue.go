@@ -42,7 +42,7 @@ type happening struct {
 	kind    Kind
 	machine int
 	other   int    // the peer, or the sender
-	id      uint64 // by kind: a message's hash, a fault's index, an operation's ordinal
+	id      uint64 // by kind: a message's hash, a fault's index, an operation's ordinal, a life
 	data    []byte // an encoded message
 }
 

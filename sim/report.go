@@ -115,7 +115,8 @@ func (w *World) Result() *Result {
 	}
 }
 
-// Command returns the command that replays the run.
+// Command returns the command that replays the run, if its config has defaults
+// in all but Seed, Nodes and For.
 func (r *Result) Command() string {
 	return fmt.Sprintf("hearsay sim run --seed %d --nodes %d --for %v", r.Config.Seed, r.Config.Nodes, r.Config.For)
 }

@@ -58,8 +58,8 @@ type Step struct {
 	Kind    Kind
 	Machine int // to which it happens, or which sends
 	Other   int // the peer
-	// ID is by Kind: what names a message for its draws, a fault's ID, the ordinal
-	// of an operation, a ticket.
+	// ID is by Kind: what names a message for its draws or, when it arrived, a hash
+	// of its bytes; a fault's ID; the ordinal of an operation; a ticket.
 	ID    uint64
 	After time.Duration // how long the first copy of a message will be on its way
 	Note  string        // an event's name, an error
@@ -68,7 +68,7 @@ type Step struct {
 // The least and the most that a run may have.
 const (
 	MinNodes = 3
-	MaxNodes = 10_000
+	MaxNodes = 1000
 	MaxFor   = 24 * time.Hour
 )
 

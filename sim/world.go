@@ -85,8 +85,20 @@ func (w *World) draw(purpose string, ids ...uint64) uint64 {
 
 // push puts h in the queue.
 func (w *World) push(h happening) {
-	h.tie = w.draw("tie", uint64(h.kind), uint64(h.machine), uint64(h.other), h.id)
+	h.tie = w.draw("tie", uint64(h.kind), uint64(h.machine), uint64(h.other), w.name(&h))
 	w.queue.push(h)
+}
+
+// name returns what tells h from others of its kind on its machine, and is no
+// count of what came before.
+func (w *World) name(h *happening) uint64 {
+	switch h.kind {
+	case Wake, Synced, Doomed:
+		return 0
+	case Began, Ended:
+		return w.faults[h.id].ID
+	}
+	return h.id
 }
 
 // Now returns the virtual time.
@@ -100,7 +112,7 @@ func (w *World) Step() bool {
 	}
 	h := w.queue.pop()
 	w.now = h.at
-	w.effect(Step{Kind: h.kind, Machine: h.machine, Other: h.other, ID: h.id})
+	w.effect(Step{Kind: h.kind, Machine: h.machine, Other: h.other, ID: w.name(&h)})
 	w.pass(&h)
 	w.ladder.step()
 	return !w.done
@@ -202,6 +214,7 @@ func (w *World) carry(l link, id, content uint64, data []byte) {
 	w.stats.SentBytes += uint64(len(data))
 	w.stats.Duplicated += uint64(max(fate.copies-1, 0))
 	w.effect(Step{Kind: kind, Machine: l.from, Other: l.to, ID: id, After: fate.after[0]})
+	w.ladder.add(content)
 	for i, after := range fate.after[:fate.copies] {
 		at := w.now + after
 		if i == 0 {
