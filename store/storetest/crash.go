@@ -42,6 +42,26 @@ func RunCrash(t *testing.T, open func(t *testing.T) (s store.Store, crash func()
 		must(t, s.Close())
 	})
 
+	t.Run("rows that were taken back are gone", func(t *testing.T) {
+		s, crash := open(t)
+		o := origin("fra", 1)
+		for seq := uint64(1); seq <= 2; seq++ {
+			commit(t, s, false, func(b store.Batch) error { return b.Log(o, row(seq, "a")) })
+		}
+		commit(t, s, false, func(b store.Batch) error { return b.Log(o, row(4, "a")) })
+		s = crash()
+		if newest, err := s.Newest(); err != nil || !newest.IsZero() {
+			t.Skip("the crash took nothing back, as it may")
+		}
+		commit(t, s, true, func(b store.Batch) error { return b.SetMark(o, 4) })
+		for after := range uint64(4) {
+			if got, err := s.Rows(o, after, 1); err == nil {
+				t.Errorf("Rows(%d) = %v, want an error: no row was kept", after, got)
+			}
+		}
+		must(t, s.Close())
+	})
+
 	t.Run("a batch from before is refused or never existed", func(t *testing.T) {
 		s, crash := open(t)
 		b := s.NewBatch()
