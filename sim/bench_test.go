@@ -37,3 +37,23 @@ func BenchmarkHappenings(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPropagation tells, in virtual time, how long after its commit a write
+// is visible everywhere: two nodes in each of five regions, links with jitter.
+func BenchmarkPropagation(b *testing.B) {
+	for _, permille := range []int{0, 10} {
+		b.Run(fmt.Sprintf("loss=%d‰", permille), func(b *testing.B) {
+			cfg := sim.Config{Nodes: 10, Regions: 5, For: 60 * time.Second, Pace: 500 * time.Millisecond, Links: sim.Streams}
+			cfg.Faults = []sim.Fault{{ID: 1, Kind: sim.Loss, For: cfg.For, Permille: permille}}
+			var r *sim.Result
+			for range b.N {
+				r = sim.Run(cfg)
+			}
+			if r.Violation != nil {
+				b.Fatal(r.Violation)
+			}
+			b.ReportMetric(float64(r.Stats.Everywhere.Quantile(500).Microseconds())/1000, "virtual-ms-p50")
+			b.ReportMetric(float64(r.Stats.Everywhere.Quantile(990).Microseconds())/1000, "virtual-ms-p99")
+		})
+	}
+}

@@ -10,12 +10,18 @@ import "time"
 const (
 	suspicionMin, suspicionMax = 300 * time.Millisecond, 4 * time.Second
 	meetingMin, meetingMax     = 5 * time.Millisecond, 1500 * time.Millisecond
+	// firstMax is for the first meeting, so that figures are not about the start.
+	firstMax = 100 * time.Millisecond
 )
 
 // tellUp lets observer hear of subject's presence after a while. Cause names
 // what lets them meet.
 func (w *World) tellUp(observer, subject int, cause uint64) {
-	after := between(w.draw("meeting", cause, uint64(observer), uint64(subject)), meetingMin, meetingMax)
+	most := meetingMax
+	if cause == bootCause {
+		most = firstMax
+	}
+	after := between(w.draw("meeting", cause, uint64(observer), uint64(subject)), meetingMin, most)
 	w.push(happening{at: w.now + after, kind: PeerUp, machine: observer, other: subject, id: cause})
 }
 
