@@ -25,6 +25,8 @@ const (
 	devCacheBytes    = 4 << 20
 	devMemTableBytes = 1 << 20
 	devStopWait      = 2 * time.Second
+	// devReconnectInterval is short, for nobody else pays for it.
+	devReconnectInterval = 500 * time.Millisecond
 )
 
 const (
@@ -100,48 +102,40 @@ func (c *cluster) start(ctx context.Context, cfg clusterConfig) (err error) {
 	return nil
 }
 
-// openNodes opens the first node, which the others join, and then the others at
-// once.
+// openNodes opens all nodes at once.
 func (c *cluster) openNodes(cfg clusterConfig) error {
-	var configs []host.Config
-	for _, r := range cfg.topology.Regions {
-		c.regions = append(c.regions, region{name: r.Name, nodes: make([]*host.Host, r.Nodes)})
-		for n := range r.Nodes {
-			hc, err := cfg.node(r.Name, n, len(configs))
-			if err != nil {
-				return err
-			}
-			configs = append(configs, hc)
-		}
-	}
-	open := func(i int) error {
-		h, err := host.Open(configs[i])
-		if err != nil {
-			return explainOpen(err, configs[i], "listen")
-		}
-		*c.slot(i) = h
-		c.serve.Go(func() {
-			if err := h.Serve(c.ctx); err != nil {
-				select {
-				case c.failed <- fmt.Errorf("node %s stopped: %w", h.Identity().Name, err):
-				default: // one is enough to end the cluster
-				}
-			}
-		})
-		return nil
-	}
-	if err := open(0); err != nil {
+	configs, err := cfg.hosts()
+	if err != nil {
 		return err
 	}
-	seed := (*c.slot(0)).PeerAddr()
+	for _, r := range cfg.topology.Regions {
+		c.regions = append(c.regions, region{name: r.Name, nodes: make([]*host.Host, r.Nodes)})
+	}
 	errs := make([]error, len(configs))
 	var opened sync.WaitGroup
-	for i := 1; i < len(configs); i++ {
-		configs[i].Link.Seeds = []string{seed}
-		opened.Go(func() { errs[i] = open(i) })
+	for i := range configs {
+		opened.Go(func() { errs[i] = c.openNode(i, configs[i]) })
 	}
 	opened.Wait()
 	return errors.Join(errs...)
+}
+
+// openNode opens the i-th node of all and serves its ports.
+func (c *cluster) openNode(i int, cfg host.Config) error {
+	h, err := host.Open(cfg)
+	if err != nil {
+		return explainOpen(err, cfg, "listen")
+	}
+	*c.slot(i) = h
+	c.serve.Go(func() {
+		if err := h.Serve(c.ctx); err != nil {
+			select {
+			case c.failed <- fmt.Errorf("node %s stopped: %w", cfg.Name, err):
+			default: // one is enough to end the cluster
+			}
+		}
+	})
+	return nil
 }
 
 // slot returns the place of the i-th node of all.
@@ -155,23 +149,54 @@ func (c *cluster) slot(i int) **host.Host {
 	panic("hearsay: no such node")
 }
 
-// node returns the config of the n-th node of a region, the i-th of all.
-func (cfg clusterConfig) node(region string, n, i int) (host.Config, error) {
-	api, err := portAfter(cfg.listen, 1+i)
-	if err != nil {
-		return host.Config{}, err
+// hosts returns the config of each node. Every two nodes are told to join: gossip
+// about newcomers may miss one where all come at once, and it would take the
+// others for absent until memberlist's next exchange of states, seconds later.
+func (cfg clusterConfig) hosts() ([]host.Config, error) {
+	total := 0
+	for _, r := range cfg.topology.Regions {
+		total += r.Nodes
 	}
-	name := nodeName(region, n+1)
-	hc := host.DefaultConfig()
-	hc.Dir = filepath.Join(cfg.dir, name)
-	hc.Cluster, hc.Region, hc.Name = "dev", region, name
-	hc.API, hc.Insecure = api, cfg.insecure
-	hc.StopWait = devStopWait
-	hc.Link.WAN = cfg.network
-	hc.Store.CacheBytes, hc.Store.MemTableBytes = devCacheBytes, devMemTableBytes
-	hc.CreateNamespaces = true
-	hc.Log = cfg.log
-	return hc, nil
+	peers, err := freePorts(total)
+	if err != nil {
+		return nil, err
+	}
+	var all []host.Config
+	for _, r := range cfg.topology.Regions {
+		for n := range r.Nodes {
+			i := len(all)
+			hc := host.DefaultConfig()
+			if hc.API, err = portAfter(cfg.listen, 1+i); err != nil {
+				return nil, err
+			}
+			hc.Cluster, hc.Region, hc.Name = "dev", r.Name, nodeName(r.Name, n+1)
+			hc.Dir = filepath.Join(cfg.dir, hc.Name)
+			hc.Insecure = cfg.insecure
+			hc.CreateNamespaces = true
+			hc.StopWait = devStopWait
+			hc.Link.Bind, hc.Link.Seeds = peers[i], peers[:i]
+			hc.Link.ReconnectInterval = devReconnectInterval
+			hc.Link.WAN = cfg.network
+			hc.Store.CacheBytes, hc.Store.MemTableBytes = devCacheBytes, devMemTableBytes
+			hc.Log = cfg.log
+			all = append(all, hc)
+		}
+	}
+	return all, nil
+}
+
+// freePorts returns n loopback addresses whose ports were free a moment ago.
+func freePorts(n int) ([]string, error) {
+	var addrs []string
+	for range n {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("find a free port for a peer: %w", err)
+		}
+		defer ln.Close() // after the last, so that no two are the same
+		addrs = append(addrs, ln.Addr().String())
+	}
+	return addrs, nil
 }
 
 // checkExposure refuses an address that other machines reach, unless insecure

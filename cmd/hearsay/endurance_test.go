@@ -31,6 +31,7 @@ var (
 
 const (
 	cutWrites  = 10_000
+	cutWriters = 40 // some at each node, so that they share its commits
 	sharedKeys = 20 // that every writer uses
 	sharedPart = 20 // one write in so many goes to them: 5 %
 	// beforeCut and afterCut are how long the load lasts around the cut.
@@ -111,11 +112,12 @@ func TestCut(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	acked := &ledger{last: make(map[store.Key]acknowledged)}
-	each := cutWrites / len(nodes)
-	pace := (beforeCut + *cutFor + afterCut) / time.Duration(each)
+	const each = cutWrites / cutWriters
+	pace := (beforeCut + *cutFor + afterCut) / each
 	start := time.Now()
 	var writers sync.WaitGroup
-	for i, h := range nodes {
+	for i := range cutWriters {
+		h := nodes[i%len(nodes)]
 		writers.Go(func() {
 			r := rand.New(rand.NewPCG(seed, uint64(i)))
 			tick := time.NewTicker(pace)

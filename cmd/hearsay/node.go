@@ -74,7 +74,10 @@ func runNode(cmd *cobra.Command, cfg host.Config, asJSON bool) error {
 		return explainOpen(err, cfg, "api, --peer or --admin")
 	}
 	served := make(chan error, 1)
-	go func() { served <- h.Serve(ctx) }()
+	go func() {
+		served <- h.Serve(ctx)
+		stop() // a node that has failed is not waited for
+	}()
 	if err := await(ctx, h.Ready); err == nil {
 		id := h.Identity()
 		ready := nodeReady{id.Name, string(id.Node), id.Region, "http://" + h.APIAddr(), h.PeerAddr(), "http://" + h.AdminAddr()}
