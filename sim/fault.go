@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,7 +90,7 @@ func (cfg Config) Plan() []Fault {
 			}
 		}
 	}
-	slices.SortStableFunc(plan, func(f, g Fault) int { return int(f.At - g.At) })
+	slices.SortStableFunc(plan, func(f, g Fault) int { return cmp.Compare(f.At, g.At) })
 	return plan
 }
 

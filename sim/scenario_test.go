@@ -123,6 +123,7 @@ func TestValidate(t *testing.T) {
 		{"negative span", sim.Config{For: -1}, "For"},
 		{"too few keys", sim.Config{Keys: 1}, "Keys"},
 		{"a fault of no machine", sim.Config{Nodes: 3, Faults: []sim.Fault{{A: []int{3}}}}, "machine 3"},
+		{"a fault that ends before it begins", sim.Config{Faults: []sim.Fault{{ID: 5, For: -1}}}, "fault 5"},
 		{"a fault of no kind", sim.Config{Faults: []sim.Fault{{Kind: 200}}}, "kind"},
 	}
 	for _, tt := range tests {

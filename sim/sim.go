@@ -123,6 +123,9 @@ func (f *Fault) validate(nodes int) error {
 	if f.Kind >= faultKinds {
 		return fmt.Errorf("sim: fault %d is of no known kind", f.ID)
 	}
+	if f.At < 0 || f.For < 0 {
+		return fmt.Errorf("sim: fault %d begins at %v for %v, neither may be negative", f.ID, f.At, f.For)
+	}
 	for _, set := range [][]int{f.A, f.B} {
 		for _, i := range set {
 			if i < 0 || i >= nodes {

@@ -88,11 +88,11 @@ func (cfg Config) value(machine int, ordinal uint64) []byte {
 
 // authorOf returns which operation puts v, if one does.
 func (cfg Config) authorOf(v []byte) (machine int, ordinal uint64, ok bool) {
-	if len(v) < valueHead {
+	if len(v) < valueHead || binary.BigEndian.Uint32(v) >= uint32(cfg.Nodes) {
 		return 0, 0, false
 	}
 	machine, ordinal = int(binary.BigEndian.Uint32(v)), binary.BigEndian.Uint64(v[4:])
-	if machine >= cfg.Nodes || !bytes.Equal(v, cfg.value(machine, ordinal)) {
+	if !bytes.Equal(v, cfg.value(machine, ordinal)) {
 		return 0, 0, false
 	}
 	return machine, ordinal, true
