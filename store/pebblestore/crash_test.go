@@ -60,7 +60,7 @@ func TestCutAtAnySync(t *testing.T) {
 	}))
 
 	s := openSmall(t, fs)
-	const commits = 200
+	const commits = 100
 	for i := uint64(1); i <= commits; i++ {
 		sync := i%3 == 0
 		b := s.NewBatch()
@@ -144,8 +144,8 @@ func row(seq uint64) store.Row {
 	}
 }
 
-// numbered is write number seq of fra, large enough that two hundred fill
-// several tables. Where a log is torn, Pebble looks for a flipped bit, in time
+// numbered is write number seq of fra, large enough that a hundred fill
+// more than one table. Where a log is torn, Pebble looks for a flipped bit, in time
 // that is square in the size of a record: hence not larger.
 func numbered(seq uint64) *store.Entry {
 	r := row(seq)
