@@ -53,10 +53,11 @@ var mayImport = map[string]place{
 	"store/storetest":   {ours: []string{"clock", "store"}, others: []string{rapid}},
 	"store/pebblestore": {ours: []string{"clock", "store"}, others: []string{pebble}},
 
-	"gossip":      {pure: true, ours: []string{"clock", "store"}},
-	"gossip/wire": {pure: true, ours: []string{"clock", "store", "gossip"}, others: []string{msgpack}},
+	"gossip/roster": {pure: true, ours: []string{"clock", "store"}},
+	"gossip":        {pure: true, ours: []string{"clock", "store", "gossip/roster"}},
+	"gossip/wire":   {pure: true, ours: []string{"clock", "store", "gossip", "gossip/roster"}, others: []string{msgpack}},
 
-	"node":    {pure: true, ours: []string{"clock", "store", "gossip"}},
+	"node":    {pure: true, ours: []string{"clock", "store", "gossip", "gossip/roster"}},
 	"node/kv": {pure: true, ours: []string{"clock", "store", "node"}},
 
 	// The HTTP front ends know nothing of gossip, nor of what runs the node.
