@@ -1,0 +1,360 @@
+package roster
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/store"
+)
+
+// Roster is one node's part in agreeing on who belongs to the cluster. Its
+// methods must be called from one goroutine.
+type Roster struct {
+	self   store.NodeID
+	region string
+	cfg    Config
+	draw   func(purpose string, a, b uint64) uint64
+	// stamp gives a timestamp above all that this node has closed or stamped.
+	stamp func() clock.Timestamp
+
+	ledger Ledger
+	dirty  bool // the ledger changed since it was last saved
+
+	now       time.Duration // Reading.Mono of the last input
+	newcomers []Member      // who asked here, sorted by node
+	asked     store.NodeID  // whom this node asked last to be admitted
+	attempt   *attempt
+	due       time.Duration // Reading.Mono: when Tick has something to do next
+	out       []Envelope
+}
+
+// An attempt is a ballot that this node holds.
+type attempt struct {
+	ballot   Ballot
+	value    Epoch // proposed, once a majority has promised
+	highest  Ballot
+	promised []store.NodeID
+	accepted []store.NodeID
+}
+
+const never = time.Duration(1<<63 - 1)
+
+// New returns the roster of a node that remembers ledger, the zero Ledger on its
+// first start. Stamp must give timestamps above all that the node closed.
+func New(self store.NodeID, region string, cfg Config, ledger Ledger, stamp func() clock.Timestamp, draw func(purpose string, a, b uint64) uint64) *Roster {
+	return &Roster{self: self, region: region, cfg: cfg, draw: draw, stamp: stamp, ledger: ledger}
+}
+
+// Found makes this node the first member of a new cluster, unless it knows of
+// one.
+func (r *Roster) Found() {
+	if r.ledger.Epoch.Number > 0 {
+		return
+	}
+	r.adopt(Epoch{
+		Number:  1,
+		Founder: r.self,
+		Members: []Member{{Node: r.self, Region: r.region, Since: r.stamp()}},
+		Sponsor: r.self,
+	})
+}
+
+// Epoch returns the last epoch known to be decided. The caller does not change
+// it.
+func (r *Roster) Epoch() *Epoch { return &r.ledger.Epoch }
+
+// Belongs reports whether this node is a member.
+func (r *Roster) Belongs() bool {
+	_, ok := r.ledger.Epoch.find(r.self)
+	return ok
+}
+
+// Bar returns the timestamp above which this node closes nothing until the next
+// epoch is decided, for it has proposed to admit someone above it. It reports
+// false if there is none.
+func (r *Roster) Bar() (clock.Timestamp, bool) {
+	v := &r.ledger.Value
+	if v.Number == 0 || v.Sponsor != r.self {
+		return clock.Timestamp{}, false
+	}
+	return v.Bar, true
+}
+
+// Save returns the ledger if it changed since the last call.
+func (r *Roster) Save() (Ledger, bool) {
+	dirty := r.dirty
+	r.dirty = false
+	return r.ledger, dirty
+}
+
+// Collect returns the messages to send, once the ledger is durable.
+func (r *Roster) Collect() []Envelope {
+	out := r.out
+	r.out = nil
+	return out
+}
+
+// NextTick returns the Reading.Mono at which Tick next has work to do.
+func (r *Roster) NextTick() time.Duration { return r.due }
+
+// Tick does whatever is due at now: a newcomer asks one of the peers for
+// admission, a member starts or repeats an attempt.
+func (r *Roster) Tick(now time.Duration, peers []store.NodeID) {
+	r.now = now
+	if now < r.due {
+		return
+	}
+	switch {
+	case !r.Belongs():
+		r.ask(peers)
+	case r.attempt != nil, r.ledger.Value.Number > 0, len(r.newcomers) > 0:
+		r.begin()
+	default:
+		r.due = never
+	}
+}
+
+// ask sends an Ask to one peer that is a member: to the last sponsor first, so
+// that newcomers who come together do not make sponsors rivals, then to others.
+func (r *Roster) ask(peers []store.NodeID) {
+	var members []store.NodeID
+	for _, id := range peers {
+		if _, ok := r.ledger.Epoch.find(id); ok {
+			members = append(members, id)
+		}
+	}
+	if len(members) == 0 {
+		r.due = never // until Heard
+		return
+	}
+	sponsor := r.ledger.Epoch.Sponsor
+	if r.asked == sponsor || !slices.Contains(members, sponsor) {
+		sponsor = members[r.draw("sponsor", uint64(r.now), 0)%uint64(len(members))]
+	}
+	r.asked = sponsor
+	r.send(sponsor, Message{Step: Ask, Region: r.region})
+	r.due = r.now + r.patience()
+}
+
+func (r *Roster) patience() time.Duration {
+	return r.cfg.Patience + time.Duration(r.draw("roster patience", uint64(r.now), 0)%uint64(r.cfg.Patience))
+}
+
+// Heard tells of a peer's stream that is up, or of an epoch that it names, and
+// so of someone to ask or to teach.
+func (r *Roster) Heard(now time.Duration, peer store.NodeID, epoch uint64) {
+	r.now = now
+	if epoch < r.ledger.Epoch.Number {
+		r.send(peer, Message{Step: Decided, Value: r.ledger.Epoch})
+	}
+	if !r.Belongs() && r.due == never {
+		r.due = now
+	}
+}
+
+// Receive takes in a message. What does not fit is ignored: its sender tries
+// again.
+func (r *Roster) Receive(now time.Duration, from store.NodeID, m *Message) {
+	r.now = now
+	switch m.Step {
+	case Ask:
+		r.receiveAsk(from, m.Region)
+	case Decided:
+		r.receiveDecided(m.Value)
+	case Prepare:
+		r.receivePrepare(from, m)
+	case Accept:
+		r.receiveAccept(from, m)
+	case Promise, Accepted, Refuse:
+		r.receiveVote(from, m)
+	}
+}
+
+func (r *Roster) receiveAsk(from store.NodeID, region string) {
+	if !r.Belongs() {
+		return
+	}
+	if _, known := r.ledger.Epoch.find(from); known {
+		r.send(from, Message{Step: Decided, Value: r.ledger.Epoch})
+		return
+	}
+	i, waits := slices.BinarySearchFunc(r.newcomers, from, func(m Member, id store.NodeID) int {
+		return strings.Compare(string(m.Node), string(id))
+	})
+	if waits || len(r.ledger.Epoch.Members)+len(r.newcomers) >= r.cfg.MaxMembers {
+		return
+	}
+	r.newcomers = slices.Insert(r.newcomers, i, Member{Node: from, Region: region})
+	if r.attempt == nil {
+		r.due = min(r.due, r.now+r.cfg.Gather)
+	}
+}
+
+// receiveDecided adopts an epoch of this cluster that is newer.
+func (r *Roster) receiveDecided(e Epoch) {
+	own := &r.ledger.Epoch
+	if e.Number <= own.Number || own.Number > 0 && e.Founder != own.Founder {
+		return
+	}
+	r.adopt(e)
+}
+
+func (r *Roster) adopt(e Epoch) {
+	r.ledger = Ledger{Epoch: e}
+	r.dirty = true
+	r.attempt = nil
+	r.due = r.now
+	r.newcomers = slices.DeleteFunc(r.newcomers, func(m Member) bool {
+		_, in := e.find(m.Node)
+		return in
+	})
+}
+
+// begin opens a ballot above every one seen.
+func (r *Roster) begin() {
+	r.attempt = &attempt{ballot: Ballot{Round: r.ledger.Promised.Round + 1, Node: r.self}}
+	r.due = r.now + r.patience()
+	m := Message{Step: Prepare, Number: r.ledger.Epoch.Number + 1, Ballot: r.attempt.ballot}
+	r.toMembers(m)
+	r.receivePrepare(r.self, &m)
+}
+
+// toMembers sends m to every other member.
+func (r *Roster) toMembers(m Message) {
+	for _, member := range r.ledger.Epoch.Members {
+		if member.Node != r.self {
+			r.send(member.Node, m)
+		}
+	}
+}
+
+func (r *Roster) send(to store.NodeID, m Message) {
+	r.out = append(r.out, Envelope{To: to, Message: m})
+}
+
+// answer sends m to the holder of a ballot, which may be this node itself.
+func (r *Roster) answer(to store.NodeID, m Message) {
+	if to == r.self {
+		r.receiveVote(to, &m)
+		return
+	}
+	r.send(to, m)
+}
+
+// current reports whether m is about the epoch after the one known here. Whoever
+// is behind is taught.
+func (r *Roster) current(from store.NodeID, m *Message) bool {
+	if m.Number <= r.ledger.Epoch.Number {
+		r.send(from, Message{Step: Decided, Value: r.ledger.Epoch})
+		return false
+	}
+	return m.Number == r.ledger.Epoch.Number+1 && r.Belongs()
+}
+
+func (r *Roster) receivePrepare(from store.NodeID, m *Message) {
+	if !r.current(from, m) {
+		return
+	}
+	if m.Ballot.Compare(r.ledger.Promised) <= 0 {
+		r.answer(from, Message{Step: Refuse, Number: m.Number, Ballot: r.ledger.Promised})
+		return
+	}
+	r.ledger.Promised = m.Ballot
+	r.dirty = true
+	r.answer(from, Message{Step: Promise, Number: m.Number, Ballot: m.Ballot, Accepted: r.ledger.Accepted, Value: r.ledger.Value})
+}
+
+func (r *Roster) receiveAccept(from store.NodeID, m *Message) {
+	if !r.current(from, m) || m.Value.Number != m.Number {
+		return
+	}
+	if m.Ballot.Compare(r.ledger.Promised) < 0 {
+		r.answer(from, Message{Step: Refuse, Number: m.Number, Ballot: r.ledger.Promised})
+		return
+	}
+	r.ledger.Promised, r.ledger.Accepted, r.ledger.Value = m.Ballot, m.Ballot, m.Value
+	r.dirty = true
+	// Should its holder fail, someone else brings it to its end.
+	r.due = min(r.due, r.now+r.patience())
+	r.answer(from, Message{Step: Accepted, Number: m.Number, Ballot: m.Ballot})
+}
+
+// receiveVote counts an answer to this node's own ballot.
+func (r *Roster) receiveVote(from store.NodeID, m *Message) {
+	a := r.attempt
+	if a == nil || m.Number != r.ledger.Epoch.Number+1 {
+		return
+	}
+	if _, member := r.ledger.Epoch.find(from); !member {
+		return
+	}
+	if m.Step == Refuse {
+		// The next ballot has to be above this one.
+		if m.Ballot.Compare(r.ledger.Promised) > 0 {
+			r.ledger.Promised.Round = m.Ballot.Round
+			r.dirty = true
+		}
+		return
+	}
+	if m.Ballot != a.ballot {
+		return
+	}
+	if m.Step == Promise {
+		r.countPromise(a, from, m)
+		return
+	}
+	a.accepted = insert(a.accepted, from)
+	if len(a.accepted) == r.ledger.Epoch.majority() {
+		r.decide(a.value)
+	}
+}
+
+func (r *Roster) countPromise(a *attempt, from store.NodeID, m *Message) {
+	if a.value.Number > 0 && len(a.promised) >= r.ledger.Epoch.majority() {
+		return // proposed already
+	}
+	if m.Accepted.Compare(a.highest) > 0 {
+		a.highest, a.value = m.Accepted, m.Value
+	}
+	a.promised = insert(a.promised, from)
+	if len(a.promised) < r.ledger.Epoch.majority() {
+		return
+	}
+	if a.value.Number == 0 {
+		a.value = r.propose()
+	}
+	accept := Message{Step: Accept, Number: a.value.Number, Ballot: a.ballot, Value: a.value}
+	r.toMembers(accept)
+	r.receiveAccept(r.self, &accept)
+}
+
+// propose returns the next epoch: the newcomers admitted, with their bar above
+// all that this node has closed.
+func (r *Roster) propose() Epoch {
+	now := r.ledger.Epoch
+	bar := r.stamp()
+	next := Epoch{Number: now.Number + 1, Founder: now.Founder, Sponsor: r.self, Bar: bar, Members: slices.Clone(now.Members)}
+	for _, m := range r.newcomers {
+		m.Since = bar
+		i, _ := next.find(m.Node)
+		next.Members = slices.Insert(next.Members, i, m)
+	}
+	return next
+}
+
+// decide adopts what a majority accepted and tells everybody.
+func (r *Roster) decide(e Epoch) {
+	r.adopt(e)
+	r.toMembers(Message{Step: Decided, Value: e})
+}
+
+// insert adds id to a sorted list that does not have it.
+func insert(ids []store.NodeID, id store.NodeID) []store.NodeID {
+	i, has := slices.BinarySearch(ids, id)
+	if has {
+		return ids
+	}
+	return slices.Insert(ids, i, id)
+}

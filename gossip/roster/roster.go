@@ -1,0 +1,133 @@
+// Package roster is who belongs to the cluster, agreed by its members.
+//
+// A roster lives in epochs. Epoch e+1 is decided by a majority of the members of
+// epoch e, by single-decree Paxos (Lamport, "Paxos Made Simple", 2001), so a
+// minority neither admits nor drops anyone. Whatever counts over all nodes, the
+// watermark W first, counts over one epoch's members.
+//
+// Roster is a state machine without I/O. What it must not forget is its Ledger,
+// which its owner makes durable before it sends what Collect returns.
+package roster
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/store"
+)
+
+// A Member is a node that belongs to the cluster.
+type Member struct {
+	Node   store.NodeID
+	Region string
+	// Since is before everything that the member ever stamps: it is as if the
+	// member had closed it.
+	Since clock.Timestamp
+}
+
+// An Epoch is one roster. Epoch 1 is the founder alone; the zero Epoch is none.
+type Epoch struct {
+	Number  uint64
+	Founder store.NodeID
+	Members []Member // sorted by node
+	// Sponsor proposed the epoch. It closes nothing above Bar before it has
+	// adopted the epoch, and those whom it admits stamp above Bar: so nobody's
+	// watermark passes Bar before it knows them.
+	Sponsor store.NodeID
+	Bar     clock.Timestamp
+}
+
+// Member returns the member with the id.
+func (e *Epoch) Member(id store.NodeID) (Member, bool) {
+	i, ok := e.find(id)
+	if !ok {
+		return Member{}, false
+	}
+	return e.Members[i], true
+}
+
+func (e *Epoch) find(id store.NodeID) (int, bool) {
+	return slices.BinarySearchFunc(e.Members, id, func(m Member, id store.NodeID) int {
+		return strings.Compare(string(m.Node), string(id))
+	})
+}
+
+func (e *Epoch) majority() int { return len(e.Members)/2 + 1 }
+
+// A Ballot numbers one attempt to decide an epoch; the zero Ballot is before
+// all others.
+type Ballot struct {
+	Round uint64
+	Node  store.NodeID
+}
+
+// Compare orders ballots by round, then by who holds them.
+func (b Ballot) Compare(c Ballot) int {
+	switch {
+	case b.Round < c.Round:
+		return -1
+	case b.Round > c.Round:
+		return +1
+	}
+	return strings.Compare(string(b.Node), string(c.Node))
+}
+
+// A Ledger is what a node must not forget: the last epoch that it knows to be
+// decided, and its part as acceptor in deciding the next.
+type Ledger struct {
+	Epoch    Epoch
+	Promised Ballot
+	Accepted Ballot
+	Value    Epoch // what was accepted at Accepted
+}
+
+// Config tunes a Roster.
+type Config struct {
+	// Gather is how long a sponsor waits for more newcomers before it proposes.
+	Gather time.Duration
+	// Patience is how long an attempt, or an admission asked for, may take until
+	// it is tried again. Each wait is drawn from one to two of it, so that rival
+	// sponsors fall out of step.
+	Patience time.Duration
+	// MaxMembers bounds a roster.
+	MaxMembers int
+}
+
+// DefaultConfig returns settings for regions far apart.
+func DefaultConfig() Config {
+	return Config{Gather: 20 * time.Millisecond, Patience: 2 * time.Second, MaxMembers: 1024}
+}
+
+// A Step is the part that a Message plays.
+type Step uint8
+
+// The steps of an admission and of a decision.
+const (
+	Ask      Step = iota + 1 // a newcomer asks to be admitted
+	Prepare                  // a sponsor opens a ballot …
+	Promise                  // … which the sender joins, telling what it had accepted …
+	Refuse                   // … or not, for it has promised a greater one
+	Accept                   // the sponsor proposes Value in its ballot …
+	Accepted                 // … which the sender has accepted
+	Decided                  // Value is decided
+)
+
+// A Message travels between two rosters.
+type Message struct {
+	Step   Step
+	Number uint64 // of the epoch being decided
+	Ballot Ballot
+	// Accepted is the ballot in which the sender of a Promise accepted Value,
+	// zero if it accepted nothing.
+	Accepted Ballot
+	Value    Epoch
+	Region   string // of the sender of an Ask
+}
+
+// An Envelope is a message and the node it goes to.
+type Envelope struct {
+	To      store.NodeID
+	Message Message
+}

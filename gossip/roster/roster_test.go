@@ -1,0 +1,288 @@
+package roster_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/gossip/roster"
+	"hearsay/store"
+)
+
+// A site is a roster with a disk and a clock.
+type site struct {
+	id     store.NodeID
+	roster *roster.Roster
+	disk   roster.Ledger
+	last   clock.Timestamp // the greatest given
+	down   bool
+}
+
+// A net is a cluster of sites under virtual time, drawn from one seed.
+type net struct {
+	rng   *rand.Rand
+	now   time.Duration
+	sites []*site
+	fly   []flight
+	loss  float64
+	// decided is what was ever adopted, by number.
+	decided map[uint64]string
+	failure string
+}
+
+type flight struct {
+	at       time.Duration
+	from, to store.NodeID
+	message  roster.Message
+}
+
+func newNet(seed uint64, n int) *net {
+	w := &net{rng: rand.New(rand.NewPCG(seed, 1)), decided: map[uint64]string{}}
+	for i := range n {
+		s := &site{id: store.NodeID(fmt.Sprint("n", i))}
+		w.sites = append(w.sites, s)
+		w.boot(s)
+	}
+	w.sites[0].roster.Found()
+	w.flush(w.sites[0])
+	return w
+}
+
+func (w *net) boot(s *site) {
+	s.down = false
+	stamp := func() clock.Timestamp {
+		s.last = clock.Timestamp{Wall: max(int64(w.now), s.last.Wall) + 1}
+		return s.last
+	}
+	draw := func(_ string, _, _ uint64) uint64 { return w.rng.Uint64() }
+	s.roster = roster.New(s.id, "r", roster.DefaultConfig(), s.disk, stamp, draw)
+	for _, other := range w.sites {
+		if other != s {
+			s.roster.Heard(w.now, other.id, other.disk.Epoch.Number)
+		}
+	}
+}
+
+// flush is the end of a turn: first the disk, then the network.
+func (w *net) flush(s *site) {
+	if ledger, dirty := s.roster.Save(); dirty {
+		s.disk = ledger
+	}
+	if e := s.disk.Epoch; e.Number > 0 {
+		text := fmt.Sprint(e)
+		if old, ok := w.decided[e.Number]; ok && old != text {
+			w.failure = fmt.Sprintf("epoch %d is %s and %s", e.Number, old, text)
+		}
+		w.decided[e.Number] = text
+	}
+	for _, env := range s.roster.Collect() {
+		for range 1 + w.rng.IntN(2) {
+			if w.rng.Float64() >= w.loss {
+				delay := time.Duration(1 + w.rng.IntN(int(300*time.Millisecond)))
+				w.fly = append(w.fly, flight{w.now + delay, s.id, env.To, env.Message})
+			}
+		}
+	}
+}
+
+func (w *net) step() {
+	w.now += 10 * time.Millisecond
+	fly := w.fly
+	w.fly = nil
+	for _, f := range fly {
+		i := slices.IndexFunc(w.sites, func(s *site) bool { return s.id == f.to })
+		switch to := w.sites[i]; {
+		case f.at > w.now:
+			w.fly = append(w.fly, f)
+		case !to.down:
+			to.roster.Receive(w.now, f.from, &f.message)
+			w.flush(to)
+		}
+	}
+	for _, s := range w.sites {
+		if s.down {
+			continue
+		}
+		var peers []store.NodeID
+		for _, other := range w.sites {
+			if other == s {
+				continue
+			}
+			peers = append(peers, other.id)
+			if w.now%(200*time.Millisecond) == 0 {
+				s.roster.Heard(w.now, other.id, other.disk.Epoch.Number)
+			}
+		}
+		s.roster.Tick(w.now, peers)
+		w.flush(s)
+	}
+}
+
+func (w *net) members() int {
+	most := 0
+	for _, s := range w.sites {
+		most = max(most, len(s.disk.Epoch.Members))
+	}
+	return most
+}
+
+// whole reports whether all sites agree that all are members.
+func (w *net) whole() bool {
+	for _, s := range w.sites {
+		if len(s.disk.Epoch.Members) != len(w.sites) || s.disk.Epoch.Number != w.sites[0].disk.Epoch.Number {
+			return false
+		}
+	}
+	return true
+}
+
+func TestNewcomersAreAdmittedInTwoRoundTrips(t *testing.T) {
+	w := newNet(1, 10)
+	for !w.whole() && w.now < 10*time.Second {
+		w.step()
+	}
+	if !w.whole() {
+		t.Fatalf("%d of 10 are members after %v", w.members(), w.now)
+	}
+	if w.failure != "" {
+		t.Fatal(w.failure)
+	}
+}
+
+// TestOneEpochIsDecidedOnce runs clusters with loss, duplicates, reordering and
+// crashes, then lets them heal.
+func TestOneEpochIsDecidedOnce(t *testing.T) {
+	for seed := range uint64(200) {
+		w := newNet(seed, 3+int(seed%5))
+		w.loss = 0.3
+		for w.now < 20*time.Second {
+			if s := w.sites[w.rng.IntN(len(w.sites))]; w.rng.IntN(50) == 0 {
+				if s.down {
+					w.boot(s)
+				} else {
+					s.down = true
+				}
+			}
+			w.step()
+		}
+		w.loss = 0
+		for _, s := range w.sites {
+			if s.down {
+				w.boot(s)
+			}
+		}
+		for end := w.now + 30*time.Second; !w.whole() && w.now < end; {
+			w.step()
+		}
+		if w.failure != "" {
+			t.Fatalf("seed %d: %s", seed, w.failure)
+		}
+		if !w.whole() {
+			t.Fatalf("seed %d: %d of %d are members 30 s after all was healed", seed, w.members(), len(w.sites))
+		}
+	}
+}
+
+func TestMinorityAdmitsNobody(t *testing.T) {
+	w := newNet(1, 6)
+	newcomer := w.sites[5]
+	newcomer.down = true
+	for w.members() < 5 && w.now < 10*time.Second {
+		w.step()
+	}
+	for w.now < 20*time.Second {
+		w.step()
+	}
+	for _, s := range w.sites[2:5] {
+		s.down = true // two of five are left
+	}
+	w.boot(newcomer)
+	for w.now < 60*time.Second {
+		w.step()
+	}
+	if got := w.members(); got != 5 {
+		t.Fatalf("two of five members made it %d", got)
+	}
+	for _, s := range w.sites[2:5] {
+		w.boot(s)
+	}
+	for !w.whole() && w.now < 90*time.Second {
+		w.step()
+	}
+	if !w.whole() {
+		t.Errorf("%d members 30 s after the majority is back, want 6", w.members())
+	}
+}
+
+func TestBarHoldsUntilTheEpochIsDecided(t *testing.T) {
+	w := newNet(1, 3)
+	for range 1000 {
+		w.step()
+	}
+	a, b := w.sites[0], &site{id: "n9"}
+	w.sites = append(w.sites, b)
+	w.boot(b)
+	w.loss = 1
+	ask := roster.Message{Step: roster.Ask, Region: "r"}
+	a.roster.Receive(w.now, b.id, &ask)
+	for range 10 {
+		w.step()
+	}
+	if _, held := a.roster.Bar(); held {
+		t.Fatal("the sponsor holds back before it proposed")
+	}
+	w.loss = 0
+	for range 1000 {
+		w.step()
+		if bar, held := a.roster.Bar(); held && bar.Compare(clock.Timestamp{}) > 0 {
+			// A crash of the sponsor does not lift it.
+			w.boot(a)
+			if again, held := a.roster.Bar(); !held || again != bar {
+				t.Fatalf("after a restart the bar is %v, %v; was %v", again, held, bar)
+			}
+			break
+		}
+	}
+	for range 1000 {
+		w.step()
+	}
+	if _, held := a.roster.Bar(); held || len(a.disk.Epoch.Members) != 4 {
+		t.Errorf("bar held %v with %d members, want it lifted with 4", held, len(a.disk.Epoch.Members))
+	}
+	m, _ := a.disk.Epoch.Member("n9")
+	if m.Since != a.disk.Epoch.Bar || m.Since.IsZero() {
+		t.Errorf("the newcomer is in since %v, want the bar %v", m.Since, a.disk.Epoch.Bar)
+	}
+}
+
+func TestTwoClustersDoNotMix(t *testing.T) {
+	w := newNet(1, 2)
+	w.sites[1].roster.Found()
+	w.flush(w.sites[1])
+	w.decided = map[uint64]string{}
+	for range 500 {
+		w.step()
+	}
+	for _, s := range w.sites {
+		if e := s.disk.Epoch; e.Founder != s.id || len(e.Members) != 1 {
+			t.Errorf("%s is in the cluster of %s with %d members, want its own alone", s.id, e.Founder, len(e.Members))
+		}
+	}
+}
+
+func TestRosterIsBounded(t *testing.T) {
+	cfg := roster.DefaultConfig()
+	cfg.MaxMembers = 3
+	r := roster.New("a", "r", cfg, roster.Ledger{}, func() clock.Timestamp { return clock.Timestamp{Wall: 1} }, func(string, uint64, uint64) uint64 { return 0 })
+	r.Found()
+	for i := range 5 {
+		r.Receive(0, store.NodeID(fmt.Sprint("b", i)), &roster.Message{Step: roster.Ask})
+	}
+	r.Tick(time.Second, nil)
+	if got := len(r.Epoch().Members); got != 3 {
+		t.Errorf("%d members, want the bound of 3", got)
+	}
+}
