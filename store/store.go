@@ -58,6 +58,8 @@ type Batch interface {
 	// SetMark makes seq the watermark of origin. The caller has logged every row
 	// up to it.
 	SetMark(origin Origin, seq uint64) error
+	// SetMemo makes value the memo of that name. The batch keeps value.
+	SetMemo(name string, value []byte) error
 	// Commit applies the batch as a whole. With sync set it returns once this and
 	// every earlier commit will survive a crash; without, a crash may take back
 	// the newest commits, newest first. After an error the store must be
@@ -79,6 +81,9 @@ type Store interface {
 	// Newest returns the greatest timestamp of any entry or row held, to restart
 	// a hybrid clock from.
 	Newest() (clock.Timestamp, error)
+	// Memo returns the memo of that name, nil if it was never set: something
+	// short that the node itself must not forget.
+	Memo(name string) ([]byte, error)
 	NewBatch() Batch
 	Snapshot() (Snapshot, error)
 	Close() error

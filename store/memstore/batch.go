@@ -21,6 +21,12 @@ type batch struct {
 	puts    []*store.Entry
 	rows    []logged
 	marks   []store.Mark
+	memos   []memo
+}
+
+type memo struct {
+	name  string
+	value []byte
 }
 
 type logged struct {
@@ -66,6 +72,14 @@ func (b *batch) SetMark(origin store.Origin, seq uint64) error {
 	return nil
 }
 
+func (b *batch) SetMemo(name string, value []byte) error {
+	if err := b.usable(); err != nil {
+		return err
+	}
+	b.memos = append(b.memos, memo{name, value})
+	return nil
+}
+
 func (b *batch) Commit(sync bool) error {
 	if err := b.usable(); err != nil {
 		return err
@@ -92,12 +106,15 @@ func (b *batch) Commit(sync bool) error {
 	for _, m := range b.marks {
 		s.marks.Set(m.Origin, m.Seq)
 	}
+	for _, m := range b.memos {
+		s.memos[m.name] = m.value
+	}
 	return nil
 }
 
 func (b *batch) Close() error {
 	b.done = true
-	b.entries, b.puts, b.rows, b.marks = nil, nil, nil, nil
+	b.entries, b.puts, b.rows, b.marks, b.memos = nil, nil, nil, nil, nil
 	return nil
 }
 

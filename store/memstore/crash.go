@@ -1,6 +1,8 @@
 package memstore
 
 import (
+	"maps"
+
 	"hearsay/clock"
 	"hearsay/store"
 )
@@ -11,6 +13,7 @@ type tail struct {
 	entries *tree
 	marks   store.Watermarks
 	newest  clock.Timestamp
+	memos   map[string][]byte
 	logs    []formerLog // in the order they changed; an origin may recur
 }
 
@@ -22,7 +25,7 @@ type formerLog struct {
 // remember keeps what committing b without sync is about to change.
 func (s *Store) remember(b *batch) {
 	if s.tail == nil {
-		s.tail = &tail{entries: s.entries.IsoCopy(), marks: s.marks.Clone(), newest: s.newest}
+		s.tail = &tail{entries: s.entries.IsoCopy(), marks: s.marks.Clone(), newest: s.newest, memos: maps.Clone(s.memos)}
 	}
 	var last store.Origin
 	for i, l := range b.rows {
@@ -45,7 +48,7 @@ func (s *Store) Crash() {
 		return
 	}
 	s.tail = nil
-	s.entries, s.marks, s.newest = t.entries, t.marks, t.newest
+	s.entries, s.marks, s.newest, s.memos = t.entries, t.marks, t.newest, t.memos
 	for i := len(t.logs) - 1; i >= 0; i-- {
 		*s.log(t.logs[i].origin) = t.logs[i].log
 	}

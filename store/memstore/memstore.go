@@ -19,6 +19,7 @@ type Store struct {
 	logs    map[store.Origin]*log
 	marks   store.Watermarks
 	newest  clock.Timestamp
+	memos   map[string][]byte
 
 	tail   *tail // what a crash takes back, nil for nothing
 	life   int   // counts crashes; a batch does not outlive its own
@@ -29,7 +30,7 @@ var _ store.Store = (*Store)(nil)
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{entries: newTree(), logs: map[store.Origin]*log{}}
+	return &Store{entries: newTree(), logs: map[store.Origin]*log{}, memos: map[string][]byte{}}
 }
 
 // Get implements store.Reader.
@@ -83,6 +84,14 @@ func (s *Store) Newest() (clock.Timestamp, error) {
 		return clock.Timestamp{}, store.ErrClosed
 	}
 	return s.newest, nil
+}
+
+// Memo implements store.Store.
+func (s *Store) Memo(name string) ([]byte, error) {
+	if s.closed {
+		return nil, store.ErrClosed
+	}
+	return s.memos[name], nil
 }
 
 // NewBatch implements store.Store.

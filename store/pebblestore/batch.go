@@ -92,6 +92,17 @@ func (b *batch) SetMark(origin store.Origin, seq uint64) error {
 	return nil
 }
 
+func (b *batch) SetMemo(name string, value []byte) error {
+	if err := b.begin(); err != nil {
+		return err
+	}
+	defer b.store.use.RUnlock()
+	if err := b.writes.Set(memoKey(name), value, nil); err != nil {
+		return fmt.Errorf("set memo %s: %w", name, err)
+	}
+	return nil
+}
+
 func (b *batch) Commit(sync bool) error {
 	if err := b.begin(); err != nil {
 		return err

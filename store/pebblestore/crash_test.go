@@ -125,8 +125,12 @@ func (c cut) check(t *testing.T) error {
 			return fmt.Errorf("%v holds write %d at watermark %d", e.Key, e.Seq, through)
 		}
 	}
-	if newest, err := s.Newest(); err != nil || newest.Wall != int64(through) {
-		return fmt.Errorf("newest timestamp is %v, %v at watermark %d", newest, err, through)
+	newest, err := s.Newest()
+	if err != nil {
+		return err
+	}
+	if newest.Wall != int64(through) {
+		return fmt.Errorf("newest timestamp is %v at watermark %d", newest, through)
 	}
 	return nil
 }

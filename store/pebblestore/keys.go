@@ -16,6 +16,7 @@ import (
 //	l origin seq                    row of an origin's log
 //	w origin                        watermark
 //	n                               newest timestamp
+//	m name                          memo
 //
 // Keys sort by their bytes as the things they name sort: entries by namespace,
 // then by name; logs by origin, rows by seq. An origin is text(node), then start
@@ -29,6 +30,7 @@ const (
 	kindLog       = 'l'
 	kindWatermark = 'w'
 	kindNewest    = 'n'
+	kindMemo      = 'm'
 )
 
 var errCorrupt = errors.New("pebblestore: corrupt")
@@ -59,6 +61,8 @@ func parseEntryKey(b []byte) (store.Key, error) {
 func rowKey(o store.Origin, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(originKey(kindLog, o), seq)
 }
+
+func memoKey(name string) []byte { return append([]byte{kindMemo}, name...) }
 
 func watermarkKey(o store.Origin) []byte { return originKey(kindWatermark, o) }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -164,6 +165,23 @@ func (s *Store) Newest() (clock.Timestamp, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.newest, nil
+}
+
+// Memo implements store.Store.
+func (s *Store) Memo(name string) ([]byte, error) {
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	defer s.use.RUnlock()
+	b, closer, err := s.db.Get(memoKey(name))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("memo %s: %w", name, err)
+	}
+	defer closer.Close()
+	return slices.Clone(b), nil
 }
 
 // Close waits for the calls that are under way, then closes the database and

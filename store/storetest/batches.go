@@ -33,12 +33,16 @@ var batchCases = []testCase{
 		must(t, b.Put(put("a", "1", 9)))
 		must(t, b.Log(o, row(1, "a")))
 		must(t, b.SetMark(o, 1))
+		must(t, b.SetMemo("m", []byte("memo")))
+		wantMemo(t, s, "m", "")
 		wantMissing(t, s, key("a"))
 		wantScan(t, s, store.Key{}, store.Key{}, 10)
 		wantRows(t, s, o, 0, 10)
 		wantMarks(t, s, nil)
 		wantNewest(t, s, clock.Timestamp{})
 		must(t, b.Commit(false))
+		wantMemo(t, s, "m", "memo")
+		wantMemo(t, s, "other", "")
 		wantEntry(t, s, put("a", "1", 9))
 		wantRows(t, s, o, 0, 10, row(1, "a"))
 		wantMarks(t, s, store.Watermarks{{Origin: o, Seq: 1}})
@@ -58,6 +62,13 @@ var batchCases = []testCase{
 		wantRows(t, s, o, 0, 10)
 		wantMarks(t, s, nil)
 		wantNewest(t, s, clock.Timestamp{})
+	}},
+
+	{"a memo is what was set last", func(t *testing.T, s store.Store) {
+		for _, value := range []string{"first", "second"} {
+			commit(t, s, true, func(b store.Batch) error { return b.SetMemo("m", []byte(value)) })
+			wantMemo(t, s, "m", value)
+		}
 	}},
 
 	{"a batch is used once", func(t *testing.T, s store.Store) {

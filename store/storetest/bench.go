@@ -61,7 +61,7 @@ func Benchmark(b *testing.B, open func(b *testing.B) store.Store) {
 			seq = (seq + 7919) % benchKeys
 			k := benchEntry(seq + 1).Key
 			k.Name += "x"
-			if _, err := snap.Get(k); err != store.ErrNotFound {
+			if _, err := snap.Get(k); !errors.Is(err, store.ErrNotFound) {
 				b.Fatal(err)
 			}
 		}
@@ -101,7 +101,7 @@ func fillStore(t tb, s store.Store, first, last uint64, sync bool) {
 	commit(t, s, sync, func(b store.Batch) error {
 		for seq := first; seq <= last; seq++ {
 			e := benchEntry(seq)
-			if _, err := b.Get(e.Key); err != nil && err != store.ErrNotFound {
+			if _, err := b.Get(e.Key); err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
 			if err := b.Put(e); err != nil {

@@ -22,9 +22,11 @@ func RunCrash(t *testing.T, open func(t *testing.T) (s store.Store, crash func()
 		commit(t, s, true, func(b store.Batch) error {
 			must(t, b.Log(o, row(1, "a")))
 			must(t, b.SetMark(o, 1))
+			must(t, b.SetMemo("m", []byte("synced")))
 			return b.Put(kept)
 		})
 		s = crash()
+		wantMemo(t, s, "m", "synced")
 		wantEntry(t, s, kept)
 		wantRows(t, s, o, 0, 10, row(1, "a"))
 		wantMarks(t, s, store.Watermarks{{Origin: o, Seq: 1}})
@@ -46,7 +48,10 @@ func RunCrash(t *testing.T, open func(t *testing.T) (s store.Store, crash func()
 		s, crash := open(t)
 		o := origin("fra", 1)
 		commit(t, s, true, func(b store.Batch) error { return b.Log(o, row(6, "a")) })
-		commit(t, s, false, func(b store.Batch) error { return b.Put(put("lost", "", 1)) })
+		commit(t, s, false, func(b store.Batch) error {
+			must(t, b.SetMemo("lost", []byte("memo")))
+			return b.Put(put("lost", "", 1))
+		})
 		for _, seq := range []uint64{1, 2, 4} {
 			commit(t, s, false, func(b store.Batch) error { return b.Log(o, row(seq, "a")) })
 		}
@@ -54,6 +59,7 @@ func RunCrash(t *testing.T, open func(t *testing.T) (s store.Store, crash func()
 		if _, err := s.Get(key("lost")); err == nil {
 			t.Skip("the crash did not take all back, as it may")
 		}
+		wantMemo(t, s, "lost", "")
 		commit(t, s, true, func(b store.Batch) error {
 			for _, seq := range []uint64{1, 2, 3} {
 				must(t, b.Log(o, row(seq, "again")))

@@ -157,6 +157,8 @@ var lifeCases = []testCase{
 		wantClosed(t, "Watermarks", err)
 		_, err = s.Newest()
 		wantClosed(t, "Newest", err)
+		_, err = s.Memo("m")
+		wantClosed(t, "Memo", err)
 		_, err = s.Snapshot()
 		wantClosed(t, "Snapshot", err)
 		wantClosed(t, "Close", s.Close())

@@ -166,3 +166,10 @@ func wantNewest(t tb, s store.Store, want clock.Timestamp) {
 		t.Fatalf("Newest() = %v, %v, want %v", got, err, want)
 	}
 }
+
+func wantMemo(t tb, s store.Store, name, want string) {
+	t.Helper()
+	if got, err := s.Memo(name); err != nil || string(got) != want {
+		t.Fatalf("Memo(%s) = %q, %v, want %q", name, got, err, want)
+	}
+}
