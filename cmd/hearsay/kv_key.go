@@ -119,10 +119,11 @@ func readInput(cmd *cobra.Command, path string, limit int64) ([]byte, error) {
 func withMetadata(value []byte, metadata string) (body []byte, contentType string) {
 	var buf bytes.Buffer
 	w := multipart.NewWriter(&buf)
-	part, _ := w.CreateFormField("value") // a bytes.Buffer takes every write
-	part.Write(value)
-	w.WriteField("metadata", metadata)
-	w.Close()
+	// A bytes.Buffer takes every write.
+	part, _ := w.CreateFormField("value")
+	_, _ = part.Write(value)
+	_ = w.WriteField("metadata", metadata)
+	_ = w.Close()
 	return buf.Bytes(), w.FormDataContentType()
 }
 

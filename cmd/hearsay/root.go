@@ -58,7 +58,9 @@ func group(parent *cobra.Command, children ...*cobra.Command) *cobra.Command {
 	parent.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			cmd.SetOut(cmd.ErrOrStderr())
-			cmd.Help()
+			if err := cmd.Help(); err != nil {
+				return err
+			}
 			return usageError("%s needs a command: %s", cmd.CommandPath(), strings.Join(names(cmd), ", "))
 		}
 		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -65,8 +66,8 @@ func parseTopology(b []byte) (topology, error) {
 
 // withLine puts the line of a YAML error before it.
 func withLine(err error) error {
-	e, ok := err.(yaml.Error)
-	if !ok || e.GetToken() == nil {
+	var e yaml.Error
+	if !errors.As(err, &e) || e.GetToken() == nil {
 		return fmt.Errorf("1: %w", err)
 	}
 	return fmt.Errorf("%d: %s", e.GetToken().Position.Line, e.GetMessage())

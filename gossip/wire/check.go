@@ -152,7 +152,7 @@ func checkHello(h Hello) error {
 
 func checkFacts(f gossip.Facts) error {
 	if err := checkTimestamp(f.W); err != nil {
-		return fmt.Errorf("W: %w", err)
+		return fmt.Errorf("timestamp W: %w", err)
 	}
 	if err := checkTimestamp(f.Floor); err != nil {
 		return fmt.Errorf("floor: %w", err)

@@ -55,7 +55,7 @@ func TestReader(t *testing.T) {
 					t.Fatalf("Next %d = %d bytes that differ from the %d sent", i, len(got), len(want))
 				}
 			}
-			if _, err := r.Next(); err != io.EOF {
+			if _, err := r.Next(); !errors.Is(err, io.EOF) {
 				t.Errorf("Next at the end = %v, want io.EOF", err)
 			}
 		})

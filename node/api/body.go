@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -138,7 +139,7 @@ func ReadAll(body io.Reader, size, keep int64) (data []byte, excess int64, err e
 	if err == nil {
 		excess, err = drain(body)
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, 0, &kv.Error{Status: 400, Code: kv.CodeInvalid, Reason: fmt.Sprintf("The request body could not be read: %v.", err)}
 	}
 	if len(data) < cap(data)/2 {
@@ -164,7 +165,7 @@ func fill(body io.Reader, data []byte) ([]byte, error) {
 func drain(body io.Reader) (int64, error) {
 	n, err := io.CopyN(io.Discard, body, maxDrain)
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return n, nil
 	case err == nil:
 		return n, fmt.Errorf("more than %d bytes too long", int64(maxDrain))

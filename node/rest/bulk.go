@@ -103,8 +103,9 @@ func bulkWrite[T any](h *handler, w http.ResponseWriter, r *http.Request, rt rou
 	switch {
 	case err != nil && written == 0:
 		return err
-	case err != nil: // told by the keys that are left
-		api.Refusal(w, r, h.report, err)
+	case err != nil:
+		// The client is told by the keys that are left.
+		_ = api.Refusal(w, r, h.report, err)
 	}
 	out := outcome{Successful: written, Unsuccessful: []string{}}
 	for _, rest := range ws[written:] {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -35,9 +36,9 @@ func parsePut(r *http.Request) (kv.Put, error) {
 		// Raw: a value is never decoded, whatever the part says it is.
 		part, err := form.NextRawPart()
 		switch {
-		case err == io.EOF && !hasValue:
+		case errors.Is(err, io.EOF) && !hasValue:
 			return kv.Put{}, invalid("the form has no part named value")
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return p, nil
 		case err != nil:
 			return kv.Put{}, invalid("the form could not be read: %v", err)
