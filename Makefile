@@ -72,7 +72,7 @@ cross: ## the simulator on 386 and WebAssembly; go vet for both and for arm64
 		set -x; GOARCH=386 go test -short $(PURE); \
 	else echo "this kernel runs no 386 programs: vetted only"; fi
 	GOOS=js GOARCH=wasm go vet $(PURE)
-	GOOS=js GOARCH=wasm go test ./sim -run '^TestSeeds$$' -count=1 -exec "$$(go env GOROOT)/lib/wasm/go_js_wasm_exec" -args -seeds=2
+	GOOS=js GOARCH=wasm go test ./sim -run '^(TestGolden|TestSeeds)$$' -count=1 -exec "$$(go env GOROOT)/lib/wasm/go_js_wasm_exec" -args -seeds=2
 
 check: lint test race sim fuzz cross ## what CI runs, in this order
 
