@@ -17,20 +17,41 @@ import (
 
 func TestDeadAreRememberedWithinBound(t *testing.T) {
 	l := &Links{cfg: Config{ID: "self", MaxPeers: 2}, peers: make(map[store.NodeID]*peer)}
-	die := func(addr string, left bool) {
-		l.gone(store.NodeID("node at "+addr), addr, left)
+	a, b, c := Member{ID: "a", Addr: "1"}, Member{ID: "b", Addr: "2"}, Member{ID: "c", Addr: "3"}
+	elsewhere, successor := Member{ID: "a", Addr: "4"}, Member{ID: "d", Addr: "3"}
+	for _, step := range []struct {
+		what string
+		do   func()
+		want []Member
+	}{
+		{"a and b died", func() { l.gone(a, false); l.gone(b, false) }, []Member{a, b}},
+		{"a died again", func() { l.gone(a, false) }, []Member{b, a}},
+		{"c died", func() { l.gone(c, false) }, []Member{a, c}},
+		{"a died elsewhere", func() { l.gone(elsewhere, false) }, []Member{c, elsewhere}},
+		{"d died where c had been", func() { l.gone(successor, false) }, []Member{elsewhere, successor}},
+		{"a left", func() { l.gone(a, true) }, []Member{successor}},
+		{"this node left", func() { l.gone(Member{ID: "self", Addr: "5"}, false) }, []Member{successor}},
+	} {
+		step.do()
+		if !slices.Equal(l.dead, step.want) {
+			t.Errorf("after %s remembered %v, want %v", step.what, l.dead, step.want)
+		}
 	}
-	die("a", false)
-	die("b", false)
-	die("a", false) // again: now the newest
-	die("c", false)
-	if want := []string{"a", "c"}; !slices.Equal(l.dead, want) {
-		t.Errorf("remembered %v, want %v", l.dead, want)
-	}
-	die("a", true)
-	l.gone("self", "d", false)
-	if want := []string{"c"}; !slices.Equal(l.dead, want) {
-		t.Errorf("remembered %v after a left, want %v", l.dead, want)
+}
+
+func TestIntroductionsBound(t *testing.T) {
+	l := &Links{peers: make(map[store.NodeID]*peer), inbound: make(map[store.NodeID]*inbound)}
+	up := &stream{ctx: t.Context()}
+	l.peers["aware"] = &peer{member: Member{Addr: "aware"}, alive: true, out: up}
+	l.inbound["aware"] = new(inbound)
+	l.peers["away"] = &peer{member: Member{Addr: "away"}, alive: true}
+	l.peers["dead"] = &peer{member: Member{Addr: "dead"}, out: up}
+	for n := range maxIntroductions + 2 {
+		if got, want := l.unaware(), min(n, maxIntroductions); len(got) != want || slices.ContainsFunc(got, func(addr string) bool { return addr[0] != 'u' }) {
+			t.Errorf("with %d unaware peers to be introduced to %q, want %d of them", n, got, want)
+		}
+		addr := fmt.Sprint("u", n)
+		l.peers[store.NodeID(addr)] = &peer{member: Member{Addr: addr}, alive: true, out: up}
 	}
 }
 

@@ -82,7 +82,7 @@ type Links struct {
 	closing bool // no new work
 	peers   map[store.NodeID]*peer
 	inbound map[store.NodeID]*inbound
-	dead    []string // addresses of members that died, the oldest first
+	dead    []Member // that died, the longest ago first: ID and Addr
 }
 
 // Open binds the peer port, starts memberlist and begins to join the seeds. It
@@ -132,6 +132,7 @@ func (l *Links) open() error {
 		return err
 	}
 	l.work.Go(l.rejoin)
+	l.work.Go(l.introduce)
 	return nil
 }
 
@@ -211,25 +212,31 @@ func (l *Links) encode(m gossip.Message) []byte {
 	return frame
 }
 
-// Leave tells the peers that this node goes for good, which takes up to 5 s where
-// they do not answer, sends what is queued, and closes. When ctx ends first it
-// closes without sending the rest and returns the cause.
+// Leave tells the peers that this node goes for good, for up to ten
+// GossipIntervals, sends what is queued, and closes. When ctx ends first it closes
+// without sending the rest and returns the cause.
 func (l *Links) Leave(ctx context.Context) error {
 	l.life.Lock()
 	defer l.life.Unlock()
 	if l.ctx.Err() != nil {
 		return net.ErrClosed
 	}
-	patience := leavePatience
+	patience := leaveRounds * l.cfg.GossipInterval
 	if at, ok := ctx.Deadline(); ok {
 		patience = min(patience, max(time.Until(at), time.Millisecond))
 	}
-	err := l.list.Leave(patience)
-	return errors.Join(err, l.drain(ctx), l.close())
+	if err := l.list.Leave(patience); err != nil {
+		// Peers that leave too are told nothing more, so the telling never ends. One
+		// that missed it notices that this node is gone.
+		l.log.Debug("left before all were told", zap.Error(err))
+	}
+	return errors.Join(l.drain(ctx), l.close())
 }
 
-// leavePatience is how long Leave waits for the news to spread.
-const leavePatience = 5 * time.Second
+// leaveRounds is how many rounds of gossip Leave waits for. The news is told four
+// times over for each factor of ten in nodes, and to three nodes a round, so a
+// thousand nodes take six.
+const leaveRounds = 10
 
 // drain has every stream send what it holds and close.
 func (l *Links) drain(ctx context.Context) error {

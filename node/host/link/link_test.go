@@ -129,6 +129,26 @@ func TestLeave(t *testing.T) {
 	}
 }
 
+// Nodes that leave together have soon nobody to tell. That is no error, and takes
+// none of them longer than the rounds that it waits for at most.
+func TestLeaveTogether(t *testing.T) {
+	a, b := pair(t, silent)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	left := make(chan error)
+	for _, n := range []*node{a, b} {
+		go func() { left <- n.Leave(ctx) }()
+	}
+	for range 2 {
+		if err := <-left; err != nil {
+			t.Errorf("Leave: %v", err)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		t.Errorf("left too late: %v", err)
+	}
+}
+
 // A Leave that cannot finish ends with its context.
 func TestLeaveWhileCut(t *testing.T) {
 	a, _, network := far(t, 2*time.Millisecond, silent)

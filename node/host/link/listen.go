@@ -156,10 +156,10 @@ func (l *Links) sniff(conn net.Conn) {
 	}
 }
 
-// connect dials addr, waiting while the way to it or back is cut. The connection
-// lives until it or the Links are closed.
-func (l *Links) connect(addr string, w *way, timeout time.Duration) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(l.ctx, timeout)
+// connect dials addr, waiting while the way to it or back is cut. The end of ctx
+// ends the dialing, not the connection.
+func connect(ctx context.Context, addr string, w *way, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for _, w := range []*way{w, w.back()} {
 		if err := w.await(ctx); err != nil {

@@ -3,6 +3,7 @@ package link
 import (
 	"bytes"
 	"log"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -10,10 +11,16 @@ import (
 
 // memberlistLog returns a logger for memberlist that hands each line to z at the
 // level its tag names. Nothing that memberlist calls an error stops this node or
-// loses data, so errors become warnings.
+// loses data, so errors become warnings. Of lines that say the same it keeps the
+// first few of each minute: others cause them as often as they like.
 func memberlistLog(z *zap.Logger) *log.Logger {
-	return log.New(bridge{z.WithOptions(zap.WithCaller(false))}, "", 0)
+	sample := func(c zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(c, time.Minute, sampleFirst, 0)
+	}
+	return log.New(bridge{z.WithOptions(zap.WithCaller(false), zap.WrapCore(sample))}, "", 0)
 }
+
+const sampleFirst = 5
 
 type bridge struct{ z *zap.Logger }
 

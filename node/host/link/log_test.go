@@ -28,3 +28,15 @@ func TestMemberlistLog(t *testing.T) {
 		}
 	}
 }
+
+func TestMemberlistLogIsBounded(t *testing.T) {
+	core, logs := observer.New(zap.DebugLevel)
+	l := memberlistLog(zap.New(core))
+	for range 100 {
+		l.Print("[ERR] memberlist: a")
+		l.Print("[ERR] memberlist: b")
+	}
+	if got, want := logs.Len(), 2*sampleFirst; got != want {
+		t.Errorf("two errors a hundred times each leave %d lines, want %d", got, want)
+	}
+}

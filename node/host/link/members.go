@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/memberlist"
 	"github.com/vmihailenco/msgpack/v5"
@@ -79,8 +80,9 @@ func (l *Links) memberlistConfig() *memberlist.Config {
 	c.PushPullInterval = 10 * l.cfg.ProbeInterval
 	// The dead are joined again by rejoin, so gossip need not go on to them.
 	c.GossipToTheDeadTime = 3 * l.cfg.ProbeInterval
-	// A node that comes back under another address waits no longer than this.
-	c.DeadNodeReclaimTime = 3 * l.cfg.ProbeInterval
+	// Who died may come back elsewhere at once. Two that run under one id take
+	// nothing from each other: the address of one that lives is not given away.
+	c.DeadNodeReclaimTime = time.Nanosecond
 	d := delegate{l}
 	c.Delegate, c.Events, c.Alive = d, d, d
 	return c
@@ -108,7 +110,8 @@ func (d delegate) NotifyJoin(n *memberlist.Node) { d.l.joined(n) }
 func (d delegate) NotifyUpdate(n *memberlist.Node) { d.l.joined(n) }
 
 func (d delegate) NotifyLeave(n *memberlist.Node) {
-	d.l.gone(store.NodeID(n.Name), n.Address(), n.State == memberlist.StateLeft)
+	m := Member{ID: store.NodeID(n.Name), Addr: n.Address()}
+	d.l.gone(m, n.State == memberlist.StateLeft)
 }
 
 // joined notes what memberlist says of n and sees to a stream to it.
@@ -119,10 +122,10 @@ func (l *Links) joined(n *memberlist.Node) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.dead = without(l.dead, m.Addr)
+	l.forget(m)
 	if p := l.peers[m.ID]; p != nil {
-		if p.out != nil && p.member.Addr != m.Addr {
-			p.out.fail(errMoved)
+		if p.abandon != nil && p.member.Addr != m.Addr {
+			p.abandon(errMoved)
 		}
 		p.member, p.alive = m, true
 		p.nudge()
@@ -140,32 +143,31 @@ func (l *Links) joined(n *memberlist.Node) {
 
 var errPeers = errors.New("there are as many peers as allowed")
 
-// gone notes that memberlist shows id no more. A stream that works is kept. The
+// gone notes that memberlist shows m no more. A stream that works is kept. The
 // address of one that did not leave of its own will is joined again and again,
 // for memberlist never does: after a cut both sides hold each other dead.
-func (l *Links) gone(id store.NodeID, addr string, left bool) {
+func (l *Links) gone(m Member, left bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p := l.peers[id]; p != nil {
+	if p := l.peers[m.ID]; p != nil {
 		p.alive = false
 		p.nudge()
 	}
-	if id == l.cfg.ID {
+	if m.ID == l.cfg.ID {
 		return
 	}
-	l.dead = without(l.dead, addr)
+	l.forget(m)
 	if left {
 		return
 	}
 	if len(l.dead) >= l.cfg.MaxPeers {
 		l.dead = slices.Delete(l.dead, 0, 1)
 	}
-	l.dead = append(l.dead, addr)
+	l.dead = append(l.dead, m)
 }
 
-func without(list []string, s string) []string {
-	if i := slices.Index(list, s); i >= 0 {
-		return slices.Delete(list, i, i+1)
-	}
-	return list
+// forget strikes from the dead the one with m's id, wherever it was, and whoever
+// was where m is. The caller holds mu.
+func (l *Links) forget(m Member) {
+	l.dead = slices.DeleteFunc(l.dead, func(d Member) bool { return d.ID == m.ID || d.Addr == m.Addr })
 }

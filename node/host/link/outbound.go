@@ -24,6 +24,8 @@ type peer struct {
 	member Member
 	alive  bool    // memberlist shows it
 	out    *stream // nil while none is up
+	// abandon ends the stream to the member, or the dialing of it.
+	abandon context.CancelCauseFunc
 }
 
 // connected reports whether the stream to p works. The caller holds Links.mu.
@@ -51,21 +53,24 @@ func (l *Links) keep(p *peer) {
 	wait := l.cfg.BackoffMin
 	said := ""
 	for {
-		m, ok := l.target(p)
+		ctx, abandon := context.WithCancelCause(l.ctx)
+		m, ok := l.target(p, abandon)
 		if !ok {
+			abandon(nil)
 			return
 		}
 		begun := time.Now()
-		s, err := l.dial(p.id, m)
+		s, err := l.dial(ctx, p.id, m)
 		if err == nil {
 			said = ""
 			log.Info("stream to peer is up", zap.String("name", m.Name), zap.String("region", s.peer.Region), zap.String("addr", m.Addr))
 			log.Info("stream to peer is down", zap.Error(l.carry(p, s)))
-		} else if said != err.Error() && l.ctx.Err() == nil {
+		} else if said != err.Error() && ctx.Err() == nil {
 			// A peer that stays away is worth one line, not one at each attempt.
 			said = err.Error()
 			log.Warn("no stream to peer, trying on", zap.String("name", m.Name), zap.String("addr", m.Addr), zap.Error(err))
 		}
+		abandon(nil)
 		// What took long, up or trying, was pause enough.
 		if time.Since(begun) > l.cfg.BackoffMax {
 			wait = l.cfg.BackoffMin
@@ -76,13 +81,15 @@ func (l *Links) keep(p *peer) {
 }
 
 // target returns where to dial p, or forgets p if there is no more reason to.
-func (l *Links) target(p *peer) (Member, bool) {
+// When p moves, abandon is called.
+func (l *Links) target(p *peer, abandon context.CancelCauseFunc) (Member, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closing || !p.alive {
 		delete(l.peers, p.id)
 		return Member{}, false
 	}
+	p.abandon = abandon
 	return p.member, true
 }
 
@@ -99,10 +106,10 @@ func (l *Links) pause(p *peer, d time.Duration) {
 
 func jittered(d time.Duration) time.Duration { return d/2 + rand.N(d/2) }
 
-// dial opens a stream to the node id at m.
-func (l *Links) dial(id store.NodeID, m Member) (*stream, error) {
+// dial opens a stream to the node id at m. It breaks when ctx ends.
+func (l *Links) dial(ctx context.Context, id store.NodeID, m Member) (*stream, error) {
 	w := l.wayTo(m.Region)
-	conn, err := l.connect(m.Addr, w, l.cfg.DialTimeout)
+	conn, err := connect(ctx, m.Addr, w, l.cfg.DialTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +118,7 @@ func (l *Links) dial(id store.NodeID, m Member) (*stream, error) {
 		limit: l.cfg.QueueBytes, timeout: l.cfg.WriteTimeout, silence: l.cfg.IdleTimeout / 3,
 		wake: make(chan struct{}, 1), sent: &l.count.bytesOut,
 	}
-	s.ctx, s.fail = context.WithCancelCause(l.ctx)
+	s.ctx, s.fail = context.WithCancelCause(ctx)
 	context.AfterFunc(s.ctx, func() { conn.Close() })
 	if err := l.shake(s, id); err != nil {
 		s.fail(err)

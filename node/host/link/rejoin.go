@@ -10,9 +10,14 @@ import (
 	"go.uber.org/zap"
 )
 
-// maxJoins bounds the joins in progress. One that goes nowhere takes as long as
-// DialTimeout.
-const maxJoins = 16
+const (
+	// maxJoins bounds the joins in progress. One that goes nowhere takes as long as
+	// DialTimeout.
+	maxJoins = 16
+	// maxIntroductions bounds the exchanges of whole states with peers that lack
+	// this node, each ProbeInterval. One that succeeds is gossiped to the others.
+	maxIntroductions = 4
+)
 
 // rejoin joins, at once and then every ReconnectInterval, each seed and each
 // address of a dead member that memberlist does not show alive.
@@ -27,7 +32,7 @@ func (l *Links) rejoin() {
 			return
 		}
 		begun := time.Now()
-		err := l.joinAll()
+		err := l.joinAll(l.missing())
 		wait := l.cfg.ReconnectInterval
 		if alone := len(l.Members()) == 0; alone {
 			wait /= 10
@@ -42,15 +47,57 @@ func (l *Links) rejoin() {
 	}
 }
 
-// joinAll joins what is missing and returns one of the errors.
-func (l *Links) joinAll() error {
+// introduce joins, every ProbeInterval, peers that this node has a stream to and
+// none from: what they know of it is nothing, or wrong.
+//
+// A node that crashed and is back under another address depends on this. The
+// first that it joins tells it of all others, so it misses nobody; but each of
+// them holds it alive where it was, and takes no other address for it before it
+// has noticed its death. Nobody would tell it again then. The streams say who
+// needs to be told, and when to stop. The peers themselves could not do as well:
+// a hello names no address, and an address heard of while another is held alive
+// may as well be the old one.
+func (l *Links) introduce() {
+	tick := time.NewTicker(l.cfg.ProbeInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			_ = l.joinAll(l.unaware()) // again at the next tick
+		case <-l.ctx.Done():
+			return
+		}
+	}
+}
+
+// unaware returns the addresses of peers that have no stream to this node, though
+// this node has one to them: of all such, or of maxIntroductions drawn at random.
+func (l *Links) unaware() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var addrs []string
+	for id, p := range l.peers {
+		if p.alive && p.connected() && l.inbound[id] == nil {
+			addrs = append(addrs, p.member.Addr)
+		}
+	}
+	shuffle(addrs)
+	return addrs[:min(len(addrs), maxIntroductions)]
+}
+
+func shuffle(addrs []string) {
+	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
+}
+
+// joinAll joins addrs and returns one of the errors.
+func (l *Links) joinAll(addrs []string) error {
 	var (
 		wg    sync.WaitGroup
 		mu    sync.Mutex
 		first error
 		slots = make(chan struct{}, maxJoins)
 	)
-	for _, addr := range l.missing() {
+	for _, addr := range addrs {
 		select {
 		case slots <- struct{}{}:
 		case <-l.ctx.Done():
@@ -65,7 +112,7 @@ func (l *Links) joinAll() error {
 				first = err
 				return
 			}
-			l.log.Info("joined", zap.String("addr", addr))
+			l.log.Debug("joined", zap.String("addr", addr))
 		})
 	}
 	wg.Wait()
@@ -81,7 +128,9 @@ func (l *Links) missing() []string {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	addrs = append(addrs, l.dead...)
+	for _, m := range l.dead {
+		addrs = append(addrs, m.Addr)
+	}
 	known := map[string]bool{l.addr.String(): true}
 	for _, p := range l.peers {
 		if p.alive {
@@ -95,7 +144,7 @@ func (l *Links) missing() []string {
 			missing = append(missing, addr)
 		}
 	}
-	rand.Shuffle(len(missing), func(i, j int) { missing[i], missing[j] = missing[j], missing[i] })
+	shuffle(missing)
 	return missing
 }
 

@@ -73,7 +73,7 @@ func (t *transport) StreamCh() <-chan net.Conn { return t.streams }
 // deadline of the connection: memberlist writes its label before it sets one.
 func (t *transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
 	w := t.l.wayToAddr(addr)
-	conn, err := t.l.connect(addr, w, timeout)
+	conn, err := connect(t.l.ctx, addr, w, timeout)
 	if err != nil {
 		return nil, err
 	}
