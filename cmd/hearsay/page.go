@@ -19,9 +19,9 @@ const (
 	pageHeaderTimeout = 10 * time.Second
 	maxPageHeader     = 64 << 10 // bytes
 	maxPageBody       = 16 << 10 // bytes
-	// followWait bounds how long a key is followed to the other nodes, followPoll
-	// is how often they are looked at.
-	followWait = 30 * time.Second
+	// followWait bounds how long a key is followed to the other nodes: long enough
+	// to cut, look around and heal. followPoll is how often they are looked at.
+	followWait = 2 * time.Minute
 	followPoll = time.Millisecond
 	// pageNamespace is the title of the namespace that the page writes to.
 	pageNamespace = "page"

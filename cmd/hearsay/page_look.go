@@ -26,6 +26,7 @@ type nodeLook struct {
 	ID        string `json:"id"`
 	API       string `json:"api"`
 	Ready     bool   `json:"ready"`
+	Why       string `json:"why,omitempty"` // it is not ready
 	Peers     int    `json:"peers"`
 	Connected int    `json:"connected"`
 	// Behind counts the writes that some node holds and this one does not cover,
@@ -64,9 +65,11 @@ func (c *cluster) look() clusterLook {
 	for _, r := range c.regions {
 		look := regionLook{Name: r.name}
 		for _, h := range r.nodes {
-			n := nodeLook{ID: h.Identity().Name, API: "http://" + h.APIAddr(), Ready: h.Ready() == nil}
+			n := nodeLook{ID: h.Identity().Name, API: "http://" + h.APIAddr(), Ready: true, Peers: len(c.nodes()) - 1}
+			if err := h.Ready(); err != nil {
+				n.Ready, n.Why = false, err.Error()
+			}
 			s := status[h]
-			n.Peers = len(c.nodes()) - 1
 			for _, p := range s.Peers {
 				if p.Connected {
 					n.Connected++

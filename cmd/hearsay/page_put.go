@@ -14,7 +14,8 @@ import (
 	"hearsay/store"
 )
 
-// A putRequest asks for a key to be written at the first node of a region.
+// A putRequest asks for a key to be written at the first node of a region that is
+// ready.
 type putRequest struct {
 	Region string `json:"region"`
 	Key    string `json:"key"`
@@ -53,9 +54,15 @@ func (c *cluster) servePut(w http.ResponseWriter, r *http.Request) {
 		_ = enc.Encode(e) // a browser that went away ends ctx
 		_ = flush()
 	}
-	if err := c.follow(ctx, c.regions[i].nodes[0], p.Key, []byte(p.Value), tell); err != nil {
+	if err := c.follow(ctx, c.regions[i].writer(), p.Key, []byte(p.Value), tell); err != nil {
 		tell(putEvent{Event: "error", Message: err.Error()})
 	}
+}
+
+// writer returns the node that a client of r is best sent to.
+func (r region) writer() *host.Host {
+	i := slices.IndexFunc(r.nodes, func(h *host.Host) bool { return h.Ready() == nil })
+	return r.nodes[max(i, 0)]
 }
 
 // follow writes key at writer, and tells when each node shows that write or one
