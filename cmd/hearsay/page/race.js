@@ -22,7 +22,7 @@ export function start() {
     stop.abort();
     race = null;
     build();
-    tell("");
+    tell("Nothing put yet.");
   };
 }
 
