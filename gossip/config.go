@@ -3,6 +3,8 @@ package gossip
 import (
 	"fmt"
 	"time"
+
+	"hearsay/gossip/roster"
 )
 
 // Config tunes how entries spread. Start from DefaultConfig.
@@ -36,6 +38,8 @@ type Config struct {
 	TurnBytes int
 	// MaxOrigins bounds the origins that a peer is believed to hold.
 	MaxOrigins int
+	// Roster tunes how the cluster agrees on its members.
+	Roster roster.Config
 }
 
 // DefaultConfig returns settings for regions far apart.
@@ -51,6 +55,7 @@ func DefaultConfig() Config {
 		FreshWindow:    2 << 20,
 		TurnBytes:      1 << 20,
 		MaxOrigins:     1 << 16,
+		Roster:         roster.DefaultConfig(),
 	}
 }
 
@@ -64,6 +69,8 @@ func (c Config) Validate() error {
 		{"Grace", c.Grace},
 		{"PullTimeout", c.PullTimeout},
 		{"UnknownRTT", c.UnknownRTT},
+		{"Roster.Gather", c.Roster.Gather},
+		{"Roster.Patience", c.Roster.Patience},
 	} {
 		if d.value <= 0 {
 			return fmt.Errorf("gossip: %s is %v, must be positive", d.name, d.value)
@@ -79,6 +86,7 @@ func (c Config) Validate() error {
 		{"FreshWindow", c.FreshWindow},
 		{"TurnBytes", c.TurnBytes},
 		{"MaxOrigins", c.MaxOrigins},
+		{"Roster.MaxMembers", c.Roster.MaxMembers},
 	} {
 		if n.value <= 0 {
 			return fmt.Errorf("gossip: %s is %d, must be positive", n.name, n.value)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"hearsay/clock"
+	"hearsay/gossip/roster"
 	"hearsay/store"
 )
 
@@ -23,6 +24,11 @@ type Replica interface {
 	Apply(now clock.Reading, f *Frame) (through uint64, hold time.Duration, err error)
 	// Raise moves the watermark of origin up to seq, every row of which is in.
 	Raise(origin store.Origin, seq uint64) error
+	// Stamp returns a timestamp above all that the node gave or took in.
+	Stamp() clock.Timestamp
+	// Close returns a timestamp at or below which the node stamps nothing more,
+	// not after a restart either, once the turn is committed.
+	Close() (clock.Timestamp, error)
 	Observe(e Event)
 }
 
@@ -47,6 +53,13 @@ type Engine struct {
 	lacks []lack                // sorted by origin
 	ahead map[store.Origin]span // applied above the watermark
 
+	roster    *roster.Roster
+	epoch     uint64          // of the roster, for which standings are
+	standings []standing      // by member, as the roster sorts them
+	closed    *Closed         // this node's own last word
+	w         clock.Timestamp // what is committed is whole up to here
+	unsettled bool            // w may be due to rise
+
 	hash       uint64           // of the replica's watermarks
 	moved      store.Watermarks // since the last status to all
 	statusDue  bool
@@ -58,14 +71,15 @@ type Engine struct {
 }
 
 // NewEngine returns an engine without peers for a replica that holds what its
-// watermarks say. The config is valid.
-func NewEngine(self Peer, cfg Config, draw Draw, r Replica) *Engine {
+// watermarks say and a node that remembers ledger. The config is valid.
+func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger) *Engine {
 	phase := draw("status phase", hashText(string(self.ID)), 0) % uint64(cfg.StatusInterval)
 	return &Engine{
 		self:       self,
 		cfg:        cfg,
 		draw:       draw,
 		replica:    r,
+		roster:     roster.New(self.ID, self.Region, cfg.Roster, ledger, r.Stamp, draw),
 		ahead:      map[store.Origin]span{},
 		hash:       hashMarks(r.Watermarks()),
 		nextStatus: time.Duration(phase),
@@ -91,17 +105,25 @@ func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error 
 		e.receiveStatus(now, from, m)
 	case *Pull:
 		e.receivePull(from, m)
+	case *Roster:
+		e.roster.Receive(now.Mono, from, &m.Message)
 	}
 	return nil
 }
 
-// Tick does whatever is due at now. Calling it early or twice does no harm.
-func (e *Engine) Tick(now clock.Reading) {
+// Tick does whatever is due at now. Calling it early or twice does no harm. The
+// error is the store's.
+func (e *Engine) Tick(now clock.Reading) error {
 	if now.Mono >= e.nextStatus {
 		e.statusDue = true
 		e.nextStatus = now.Mono + e.cfg.StatusInterval
+		if err := e.close(); err != nil {
+			return err
+		}
 	}
 	e.tickLacks(now)
+	e.roster.Tick(now.Mono, e.peerIDs())
+	return nil
 }
 
 // NextTick returns the Reading.Mono at which Tick next has work to do.
@@ -109,7 +131,7 @@ func (e *Engine) NextTick() time.Duration {
 	if e.more {
 		return 0
 	}
-	next := e.nextStatus
+	next := min(e.nextStatus, e.roster.NextTick())
 	for i := range e.lacks {
 		next = min(next, e.deadline(&e.lacks[i]))
 	}
@@ -119,6 +141,8 @@ func (e *Engine) NextTick() time.Duration {
 // Collect returns the messages to send. It reads what is committed, so the
 // owner commits first; the error is the store's.
 func (e *Engine) Collect() ([]Envelope, error) {
+	e.settleW()
+	e.collectRoster()
 	e.collectStatus()
 	if err := e.collectFresh(); err != nil {
 		return nil, err
@@ -151,4 +175,5 @@ func (e *Engine) raise(origin store.Origin, seq uint64) error {
 func (e *Engine) noteMoved(origin store.Origin, old, seq uint64) {
 	e.hash += HashMark(origin, seq) - HashMark(origin, old)
 	e.moved.Set(origin, seq)
+	e.unsettled = true
 }

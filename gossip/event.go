@@ -49,6 +49,14 @@ type (
 		To     store.NodeID
 		Origin store.Origin
 	}
+	// NoStream says that a message came from a node to which no stream is up yet,
+	// and was dropped: it can wait, and its sender will repeat it.
+	NoStream struct{ From store.NodeID }
+	// EpochAdopted says that this node has learnt of a new roster.
+	EpochAdopted struct {
+		Number  uint64
+		Members int
+	}
 	// MessageRefused says that a message made no sense here and was dropped.
 	MessageRefused struct {
 		From store.NodeID
@@ -64,4 +72,6 @@ func (OriginHeld) EventName() string     { return "origin_held" }
 func (GapFound) EventName() string       { return "gap_found" }
 func (Pulled) EventName() string         { return "pulled" }
 func (PullTimedOut) EventName() string   { return "pull_timed_out" }
+func (NoStream) EventName() string       { return "no_stream" }
+func (EpochAdopted) EventName() string   { return "epoch_adopted" }
 func (MessageRefused) EventName() string { return "message_refused" }

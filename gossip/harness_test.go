@@ -2,11 +2,13 @@ package gossip_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"hearsay/clock"
 	"hearsay/gossip"
+	"hearsay/gossip/roster"
 	"hearsay/store"
 )
 
@@ -17,10 +19,14 @@ type replica struct {
 	entries map[store.Key]*store.Entry
 	horizon int64 // wall time past which a row is held; 0 is never
 	events  []gossip.Event
+	net     *net  // whose time it lives in
+	skew    int64 // of its clock, in nanoseconds
+	last    int64 // wall time of the last timestamp given
+	ledger  roster.Ledger
 }
 
-func newReplica() *replica {
-	return &replica{rows: map[store.Origin]map[uint64]store.Row{}, entries: map[store.Key]*store.Entry{}}
+func newReplica(n *net) *replica {
+	return &replica{net: n, rows: map[store.Origin]map[uint64]store.Row{}, entries: map[store.Key]*store.Entry{}}
 }
 
 func (r *replica) Watermarks() store.Watermarks { return r.marks }
@@ -54,6 +60,13 @@ func (r *replica) Raise(o store.Origin, seq uint64) error {
 	return nil
 }
 
+func (r *replica) Stamp() clock.Timestamp {
+	r.last = max(r.last, r.net.now.Wall+r.skew) + 1
+	return clock.Timestamp{Wall: r.last}
+}
+
+func (r *replica) Close() (clock.Timestamp, error) { return r.Stamp(), nil }
+
 func (r *replica) Apply(_ clock.Reading, f *gossip.Frame) (uint64, time.Duration, error) {
 	for i, row := range f.Rows {
 		seq := f.From + 1 + uint64(i)
@@ -67,6 +80,18 @@ func (r *replica) Apply(_ clock.Reading, f *gossip.Frame) (uint64, time.Duration
 		r.log(f.Origin, store.Row{Seq: seq, Key: e.Key, Timestamp: row.Timestamp})
 	}
 	return f.Through(), 0, nil
+}
+
+// save makes the engine's ledger last, and a newcomer stamp above where it was
+// admitted.
+func (r *replica) save(id store.NodeID, e *gossip.Engine) {
+	ledger, changed := e.Roster().Save()
+	if !changed {
+		return
+	}
+	r.ledger = ledger
+	m, _ := ledger.Epoch.Member(id)
+	r.last = max(r.last, m.Since.Wall)
 }
 
 func (r *replica) log(o store.Origin, row store.Row) {
@@ -91,22 +116,32 @@ type site struct {
 	*gossip.Engine
 	replica *replica
 	peer    gossip.Peer
-	origin  store.Origin
+	origin  store.Origin // which begins with its first write
 }
 
-// A net carries messages between sites at once, in order, except for those that
-// lose says are lost.
+// A net carries messages between sites, in order and at once, except for those
+// that lose says are lost or delay says are late.
 type net struct {
 	t     *testing.T
+	cfg   gossip.Config
 	now   clock.Reading
 	sites []*site
 	lose  func(from, to store.NodeID, m gossip.Message) bool
+	delay func(from, to store.NodeID, m gossip.Message) time.Duration
 	sent  []sent
+	fly   []flight
+	wrote []*store.Entry
 }
 
 type sent struct {
 	from, to store.NodeID
 	message  gossip.Message
+}
+
+// A flight is a message that lands at its time.
+type flight struct {
+	at time.Duration
+	sent
 }
 
 // draw is a source of chance that always says the same of different things.
@@ -116,26 +151,59 @@ func draw(purpose string, a, b uint64) uint64 { return (a ^ b) * 0x9e3779b97f4a7
 // each other.
 func newNet(t *testing.T, cfg gossip.Config, names ...string) *net {
 	t.Helper()
-	n := &net{t: t, now: clock.Reading{Wall: 1e18}}
+	n := &net{t: t, cfg: cfg, now: clock.Reading{Wall: 1e18}}
 	for _, name := range names {
-		r := newReplica()
-		p := gossip.Peer{ID: store.NodeID(name), Region: name[:1]}
-		n.sites = append(n.sites, &site{
-			Engine:  gossip.NewEngine(p, cfg, draw, r),
-			replica: r,
-			peer:    p,
-			origin:  store.Origin{Node: p.ID, Incarnation: store.Incarnation{Nonce: 1}},
-		})
+		n.add(name)
 	}
-	for _, a := range n.sites {
-		for _, b := range n.sites {
-			if a != b {
-				a.PeerUp(n.now, b.peer)
-			}
-		}
+	for _, s := range n.sites {
+		n.connect(s)
 	}
 	n.settle()
 	return n
+}
+
+// add adds a site that has no peers yet.
+func (n *net) add(name string) *site {
+	s := &site{replica: newReplica(n), peer: gossip.Peer{ID: store.NodeID(name), Region: name[:1]}}
+	n.start(s)
+	n.sites = append(n.sites, s)
+	return s
+}
+
+// start begins a life of s: on what its replica holds, as a new origin.
+func (n *net) start(s *site) {
+	s.Engine = gossip.NewEngine(s.peer, n.cfg, draw, s.replica, s.replica.ledger)
+	s.origin = store.Origin{Node: s.peer.ID, Incarnation: store.Incarnation{Nonce: s.origin.Incarnation.Nonce + 1}}
+}
+
+// connect tells s of all others that they are there.
+func (n *net) connect(s *site) {
+	for _, other := range n.sites {
+		if other != s {
+			s.PeerUp(n.now, other.peer)
+		}
+	}
+}
+
+// join adds a site and makes it and the others peers.
+func (n *net) join(name string) *site {
+	s := n.add(name)
+	for _, s := range n.sites {
+		n.connect(s)
+	}
+	return s
+}
+
+// restart ends the life of s and begins the next. What was under way is lost.
+func (n *net) restart(s *site) {
+	n.start(s)
+	n.connect(s)
+	for _, other := range n.sites {
+		if other != s {
+			other.PeerUp(n.now, s.peer)
+		}
+	}
+	n.fly = slices.DeleteFunc(n.fly, func(f flight) bool { return f.from == s.peer.ID || f.to == s.peer.ID })
 }
 
 func (n *net) site(id store.NodeID) *site {
@@ -150,18 +218,22 @@ func (n *net) site(id store.NodeID) *site {
 
 // write has s write value under name.
 func (n *net) write(s *site, name string, size int) *store.Entry {
+	stamp := s.replica.Stamp()
+	if start := &s.origin.Incarnation.Start; start.IsZero() {
+		*start = stamp
+	}
 	seq := s.replica.marks.At(s.origin) + 1
-	n.now.Wall++
 	e := &store.Entry{
 		Key:     store.Key{Namespace: "n", Name: name},
 		Value:   make([]byte, size),
-		Version: store.Version{Timestamp: clock.Timestamp{Wall: n.now.Wall}, Origin: s.origin},
+		Version: store.Version{Timestamp: stamp, Origin: s.origin},
 		Seq:     seq,
 	}
 	s.replica.entries[e.Key] = e
 	s.replica.log(s.origin, store.Row{Seq: seq, Key: e.Key, Timestamp: e.Version.Timestamp})
 	s.replica.marks.Set(s.origin, seq)
 	s.Wrote(s.origin, seq)
+	n.wrote = append(n.wrote, e)
 	return e
 }
 
@@ -169,9 +241,13 @@ func (n *net) write(s *site, name string, size int) *store.Entry {
 func (n *net) settle() {
 	n.t.Helper()
 	for range 1000 {
+		landed := n.land()
 		var out []sent
 		for _, s := range n.sites {
-			s.Tick(n.now)
+			if err := s.Tick(n.now); err != nil {
+				n.t.Fatalf("Tick at %s: %v", s.peer.ID, err)
+			}
+			s.replica.save(s.peer.ID, s.Engine)
 			envs, err := s.Collect()
 			if err != nil {
 				n.t.Fatalf("Collect at %s: %v", s.peer.ID, err)
@@ -180,22 +256,48 @@ func (n *net) settle() {
 				out = append(out, sent{s.peer.ID, env.To, env.Message})
 			}
 		}
-		if len(out) == 0 {
+		if len(out) == 0 && !landed {
 			return
 		}
 		n.sent = append(n.sent, out...)
 		for _, m := range out {
-			n.deliver(m)
+			n.carry(m)
 		}
 	}
 	n.t.Fatal("the sites never came to rest")
 }
 
-func (n *net) deliver(m sent) {
+// land delivers what is in flight and due, and reports whether anything was.
+func (n *net) land() bool {
+	n.t.Helper()
+	fly := n.fly
+	n.fly = nil
+	for _, f := range fly {
+		if f.at > n.now.Mono {
+			n.fly = append(n.fly, f)
+			continue
+		}
+		n.deliver(f.sent)
+	}
+	return len(n.fly) < len(fly)
+}
+
+func (n *net) carry(m sent) {
 	n.t.Helper()
 	if n.lose != nil && n.lose(m.from, m.to, m.message) {
 		return
 	}
+	if n.delay != nil {
+		if d := n.delay(m.from, m.to, m.message); d > 0 {
+			n.fly = append(n.fly, flight{n.now.Mono + d, m})
+			return
+		}
+	}
+	n.deliver(m)
+}
+
+func (n *net) deliver(m sent) {
+	n.t.Helper()
 	if err := n.site(m.to).Receive(n.now, m.from, m.message); err != nil {
 		n.t.Fatalf("Receive at %s: %v", m.to, err)
 	}

@@ -6,6 +6,7 @@ package gossip
 
 import (
 	"hearsay/clock"
+	"hearsay/gossip/roster"
 	"hearsay/store"
 )
 
@@ -16,7 +17,7 @@ type Peer struct {
 }
 
 // A Message travels between two engines. The set of messages is closed: Frame,
-// Status and Pull. Messages are immutable once sent, and one may be sent to
+// Status, Pull and Roster. Messages are immutable once sent, and one may be sent to
 // several peers.
 type Message interface{ message() }
 
@@ -25,7 +26,7 @@ type Message interface{ message() }
 type Facts struct {
 	W     clock.Timestamp // nothing stamped at or below it is missing at the sender
 	Floor clock.Timestamp // everything stamped at or below it is everywhere
-	Epoch uint64          // the roster's epoch that W and Floor are counted over
+	Epoch uint64          // the sender's roster, over which W and Floor count
 }
 
 // A Frame is the unit of a stream: a run of one origin's log, in order, with
@@ -77,6 +78,22 @@ type Status struct {
 	// Want asks for a Full Status in return.
 	Want  bool
 	Facts Facts
+	// Closed is the sender's last closed timestamp, nil before its first. It
+	// counts under Facts.Epoch.
+	Closed *Closed
+}
+
+// A Closed is a closed timestamp: its node's word that it stamps nothing more at
+// or below C.
+type Closed struct {
+	C clock.Timestamp
+	// Seq is how many writes the node has made under Origin, its present one;
+	// both are zero if it has not written since its start.
+	Origin store.Origin
+	Seq    uint64
+	// Past is the hash of the watermarks of the node's former origins at their
+	// ends; see HashMark.
+	Past uint64
 }
 
 // A Pull opens streams and grants the credit to send on them.
@@ -89,9 +106,14 @@ type Pull struct {
 	Credit int
 }
 
+// A Roster is a message of the roster, which agrees on who belongs to the
+// cluster.
+type Roster struct{ roster.Message }
+
 func (*Frame) message()  {}
 func (*Status) message() {}
 func (*Pull) message()   {}
+func (*Roster) message() {}
 
 // An Envelope is a message and the peer it goes to.
 type Envelope struct {

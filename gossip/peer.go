@@ -114,9 +114,10 @@ func (p *peer) settle(seq uint64) {
 func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) {
 	p := e.peer(from)
 	if p == nil {
-		e.replica.Observe(MessageRefused{From: from, Why: "status of a node to which no stream is up"})
+		e.replica.Observe(NoStream{From: from})
 		return
 	}
+	e.roster.Heard(now.Mono, from, s.Facts.Epoch)
 	for _, m := range s.Marks {
 		if !p.learn(m.Origin, m.Seq, e.cfg.MaxOrigins) {
 			e.replica.Observe(MessageRefused{From: from, Why: "status names more origins than the bound"})
@@ -128,8 +129,13 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 	}
 	p.settle(p.have.At(e.own))
 	p.tell = p.tell || s.Want
+	e.hearClosed(from, s)
+	if p.haveHash == s.Hash {
+		e.takeW(p, s.Facts)
+		return
+	}
 	// A status was lost if those that came do not add up to what it holds.
-	if p.haveHash != s.Hash && now.Mono >= p.askAfter {
+	if now.Mono >= p.askAfter {
 		p.ask = true
 		p.askAfter = now.Mono + 2*e.cfg.StatusInterval + e.rtt(p)
 	}
@@ -166,7 +172,7 @@ func (e *Engine) status(want, full bool) *Status {
 	if full {
 		marks = e.replica.Watermarks()
 	}
-	return &Status{Marks: marks.Clone(), Full: full, Hash: e.hash, Want: want}
+	return &Status{Marks: marks.Clone(), Full: full, Hash: e.hash, Want: want, Facts: e.facts(), Closed: e.closed}
 }
 
 // rtt returns the round trip to p, measured or assumed.

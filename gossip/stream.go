@@ -13,7 +13,7 @@ import (
 func (e *Engine) receivePull(from store.NodeID, m *Pull) {
 	p := e.peer(from)
 	if p == nil {
-		e.replica.Observe(MessageRefused{From: from, Why: "pull of a node to which no stream is up"})
+		e.replica.Observe(NoStream{From: from})
 		return
 	}
 	p.credit = min(m.Credit, e.cfg.Credit)

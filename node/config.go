@@ -17,6 +17,9 @@ type Config struct {
 	// further ahead of this machine's waits until it is not.
 	MaxSkew time.Duration
 	Gossip  gossip.Config
+	// Found makes the node the first member of a new cluster, unless its store
+	// already knows of one. One node of a cluster is told so; the others join.
+	Found bool
 	// Draw is all the chance a node has; see gossip.Draw.
 	Draw gossip.Draw
 	// Observe is told of events in order. It must not block; nil is allowed.

@@ -17,9 +17,16 @@ import (
 	"hearsay/store"
 )
 
-// ErrWrite is returned by Node.Write for a write that no replica could hold.
-// Nothing changed.
-var ErrWrite = errors.New("node: bad write")
+var (
+	// ErrWrite is returned by Node.Write for a write that no replica could hold.
+	// Nothing changed.
+	ErrWrite = errors.New("node: bad write")
+	// ErrNotReady is returned by Node.Write before the node belongs to the
+	// cluster, and after a restart until the clock has passed what an earlier life
+	// may have closed. Nothing changed; it is a matter of a second, or of the
+	// cluster's majority.
+	ErrNotReady = errors.New("node: not ready to take writes")
+)
 
 // Node is one replica. Its methods must be called from one goroutine.
 type Node struct {
@@ -32,7 +39,16 @@ type Node struct {
 	marks store.Watermarks // the open turn's included
 	own   store.Origin     // zero until the first write
 	seq   uint64
-	wall  int64 // greatest wall time of any reading
+	wall  int64         // greatest wall time of any reading
+	now   clock.Reading // of the present input
+	// bound is above every timestamp that this node has closed; a restart waits
+	// until it has passed.
+	bound clock.Timestamp
+	past  clock.Timestamp // the bound of an earlier life
+	// member says that the node belongs to the cluster by a ledger that is saved.
+	member bool
+	w      clock.Timestamp // of the last front …
+	ready  bool            // … and whether it said that the node takes writes
 
 	ticket  Ticket
 	replies []Reply
@@ -71,8 +87,12 @@ func New(cfg Config, st store.Store) (*Node, error) {
 		fresh: true,
 	}
 	n.hlc.Restore(newest)
+	ledger, err := n.recall()
+	if err != nil {
+		return nil, err
+	}
 	self := gossip.Peer{ID: cfg.ID, Region: cfg.Region}
-	n.engine = gossip.NewEngine(self, cfg.Gossip, cfg.Draw, replica{n})
+	n.engine = gossip.NewEngine(self, cfg.Gossip, cfg.Draw, replica{n}, ledger)
 	return n, nil
 }
 
@@ -85,6 +105,9 @@ func (n *Node) Write(now clock.Reading, w Write) (Ticket, error) {
 	}
 	if n.err != nil {
 		return 0, n.err
+	}
+	if err := n.Ready(now); err != nil {
+		return 0, err
 	}
 	version, err := n.accept(now, w)
 	if err != nil {
@@ -164,10 +187,17 @@ func (n *Node) PeerDown(now clock.Reading, id store.NodeID) {
 	n.engine.PeerDown(now, id)
 }
 
-// Tick does whatever is due at now. Calling it early or twice does no harm.
+// Tick does whatever is due at now. Calling it early or twice does no harm. It
+// comes after the turn's other inputs.
 func (n *Node) Tick(now clock.Reading) {
 	n.look(now)
-	n.engine.Tick(now)
+	if n.err != nil {
+		return
+	}
+	n.found()
+	if err := n.engine.Tick(now); err != nil {
+		n.err = fmt.Errorf("tick: %w", err)
+	}
 }
 
 // NextTick returns the Reading.Mono at which Tick next has work to do. One that
@@ -189,6 +219,9 @@ func (n *Node) Flush() (Output, error) {
 }
 
 func (n *Node) flush() (Output, error) {
+	if err := n.remember(); err != nil {
+		return Output{}, err
+	}
 	wrote := n.batch != nil
 	if err := n.commit(); err != nil {
 		return Output{}, fmt.Errorf("commit: %w", err)
@@ -198,13 +231,14 @@ func (n *Node) flush() (Output, error) {
 		return Output{}, fmt.Errorf("collect messages: %w", err)
 	}
 	out := Output{Messages: messages, Replies: n.replies}
-	if wrote || n.fresh {
+	w, refusal := n.engine.W(), n.Ready(n.now)
+	if wrote || n.fresh || w != n.w || (refusal == nil) != n.ready {
 		snapshot, err := n.store.Snapshot()
 		if err != nil {
 			return Output{}, fmt.Errorf("take snapshot: %w", err)
 		}
-		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall}
-		n.fresh = false
+		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Refusal: refusal, MaxSkew: n.cfg.MaxSkew}
+		n.fresh, n.w, n.ready = false, w, refusal == nil
 	}
 	n.replies = nil
 	return out, nil
@@ -245,7 +279,10 @@ func (n *Node) current(key store.Key) (*store.Entry, error) {
 	return e, nil
 }
 
-func (n *Node) look(now clock.Reading) { n.wall = max(n.wall, now.Wall) }
+func (n *Node) look(now clock.Reading) {
+	n.now = now
+	n.wall = max(n.wall, now.Wall)
+}
 
 func (n *Node) observe(e Event) {
 	if n.cfg.Observe != nil {

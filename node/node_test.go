@@ -32,11 +32,22 @@ func open(t *testing.T, id store.NodeID, st store.Store) *node.Node {
 	cfg := node.DefaultConfig()
 	cfg.ID, cfg.Region = id, "r"
 	cfg.Draw = func(_ string, a, b uint64) uint64 { return a ^ b }
+	cfg.Found = true
 	n, err := node.New(cfg, st)
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
 	return n
+}
+
+// founded returns the store of a node that was the first of its cluster.
+func founded(t *testing.T, id store.NodeID) *memstore.Store {
+	t.Helper()
+	st := memstore.New()
+	n := open(t, id, st)
+	n.Tick(at(0))
+	flush(t, n)
+	return st
 }
 
 func flush(t *testing.T, n *node.Node) node.Output {
@@ -81,7 +92,7 @@ func frames(out node.Output) []*gossip.Frame {
 }
 
 func TestWriteShowsRepliesAndLeavesTogether(t *testing.T) {
-	n := open(t, "a", memstore.New())
+	n := open(t, "a", founded(t, "a"))
 	n.PeerUp(at(1), gossip.Peer{ID: "b"})
 	before := flush(t, n).Front
 
@@ -122,7 +133,7 @@ func (f failing) NewBatch() store.Batch       { return failingBatch{f.Store.NewB
 func (b failingBatch) Commit(sync bool) error { return errDisk }
 
 func TestNothingLeavesWhenTheCommitFails(t *testing.T) {
-	n := open(t, "a", failing{memstore.New()})
+	n := open(t, "a", failing{founded(t, "a")})
 	n.PeerUp(at(1), gossip.Peer{ID: "b"})
 	flush(t, n)
 	if _, err := n.Write(at(1), put("k", "v")); err != nil {
@@ -171,7 +182,7 @@ func (b orderBatch) Commit(sync bool) error {
 
 func TestTurnIsSyncedBeforeItsMessagesAreMade(t *testing.T) {
 	var calls []string
-	n := open(t, "a", order{memstore.New(), &calls})
+	n := open(t, "a", order{founded(t, "a"), &calls})
 	n.PeerUp(at(1), gossip.Peer{ID: "b"})
 	write(t, n, at(1), put("k", "v"))
 	if want := []string{"sync", "rows"}; !slices.Equal(calls, want) {
@@ -180,7 +191,7 @@ func TestTurnIsSyncedBeforeItsMessagesAreMade(t *testing.T) {
 }
 
 func TestNewTimestampIsAboveClockAndKey(t *testing.T) {
-	n := open(t, "a", memstore.New())
+	n := open(t, "a", founded(t, "a"))
 	first := write(t, n, at(100), put("k", "1")).Replies[0].Version
 	second := write(t, n, at(50), put("k", "2")).Replies[0].Version // the clock stepped back
 	if second.Compare(first) <= 0 {
@@ -189,7 +200,7 @@ func TestNewTimestampIsAboveClockAndKey(t *testing.T) {
 }
 
 func TestRestartBeginsANewOrigin(t *testing.T) {
-	st := memstore.New()
+	st := founded(t, "a")
 	a := write(t, open(t, "a", st), at(100), put("k", "1"))
 	n := open(t, "a", st)
 	n.PeerUp(at(1), gossip.Peer{ID: "b"})
@@ -210,7 +221,7 @@ func TestRestartBeginsANewOrigin(t *testing.T) {
 }
 
 func TestLastWriterWinsWhateverTheOrder(t *testing.T) {
-	a := open(t, "a", memstore.New())
+	a := open(t, "a", founded(t, "a"))
 	a.PeerUp(at(1), gossip.Peer{ID: "b"})
 	older := frames(write(t, a, at(10), put("k", "older")))[0]
 	newer := frames(write(t, a, at(11), node.Write{Key: key("k"), Delete: true}))[0]
@@ -218,7 +229,7 @@ func TestLastWriterWinsWhateverTheOrder(t *testing.T) {
 
 	// Each frame alone in order, and the first one late.
 	for _, arrival := range [][]*gossip.Frame{{older, newer, last}, {newer, last, older}, {last, newer, older}} {
-		b := open(t, "b", memstore.New())
+		b := open(t, "b", founded(t, "b"))
 		for _, f := range arrival {
 			b.Receive(at(20), "a", f)
 		}
@@ -233,10 +244,10 @@ func TestLastWriterWinsWhateverTheOrder(t *testing.T) {
 }
 
 func TestDeleteOfUnseenKeyBeatsAnOlderPut(t *testing.T) {
-	a := open(t, "a", memstore.New())
+	a := open(t, "a", founded(t, "a"))
 	a.PeerUp(at(1), gossip.Peer{ID: "b"})
 	older := frames(write(t, a, at(10), put("k", "older")))[0]
-	b := open(t, "b", memstore.New())
+	b := open(t, "b", founded(t, "b"))
 	write(t, b, at(11), node.Write{Key: key("k"), Delete: true})
 	b.Receive(at(12), "a", older)
 	if got := value(t, at(12), flush(t, b).Front, "k"); got != "-" {
@@ -245,7 +256,7 @@ func TestDeleteOfUnseenKeyBeatsAnOlderPut(t *testing.T) {
 }
 
 func TestExpirationIsJudgedAtRead(t *testing.T) {
-	n := open(t, "a", memstore.New())
+	n := open(t, "a", founded(t, "a"))
 	w := put("k", "v")
 	w.Expires = 100
 	f := write(t, n, at(10), w).Front
@@ -265,10 +276,10 @@ func TestExpirationIsJudgedAtRead(t *testing.T) {
 }
 
 func TestTimestampAheadOfSkewIsHeld(t *testing.T) {
-	a := open(t, "a", memstore.New())
+	a := open(t, "a", founded(t, "a"))
 	a.PeerUp(at(1), gossip.Peer{ID: "b"})
 	f := frames(write(t, a, at(10), put("k", "v")))[0]
-	b := open(t, "b", memstore.New())
+	b := open(t, "b", founded(t, "b"))
 	b.Receive(at(9), "a", f)
 	out := flush(t, b)
 	if got := value(t, at(9), out.Front, "k"); got != "-" {
@@ -284,7 +295,7 @@ func TestTimestampAheadOfSkewIsHeld(t *testing.T) {
 }
 
 func TestScanPagesSkipDeletedKeys(t *testing.T) {
-	n := open(t, "a", memstore.New())
+	n := open(t, "a", founded(t, "a"))
 	var f *node.Front
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		f = write(t, n, at(1), put(name, name)).Front
@@ -312,7 +323,7 @@ func TestScanPagesSkipDeletedKeys(t *testing.T) {
 }
 
 func TestWritesOutOfBounds(t *testing.T) {
-	n := open(t, "a", memstore.New())
+	n := open(t, "a", founded(t, "a"))
 	long := func(n int) string { return strings.Repeat("x", n) }
 	tests := []struct {
 		name string

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"time"
 
 	"hearsay/clock"
 	"hearsay/store"
@@ -14,9 +15,26 @@ type Front struct {
 	Entries store.Snapshot
 	// Marks is how far the replica is.
 	Marks store.Watermarks
+	// W is the timestamp up to which the replica misses nothing that any member of
+	// the cluster has ever written; zero if that is unknown.
+	W clock.Timestamp
+	// Refusal is why the node takes no writes; see ErrNotReady. Nil if it does.
+	Refusal error
+	// MaxSkew is how far apart the cluster's clocks may be.
+	MaxSkew time.Duration
 	// Wall is the greatest wall time, nanoseconds since the Unix epoch, that the
 	// node had seen. A clock stepped back brings no expired key back.
 	Wall int64
+}
+
+// Staleness returns how old at now the newest write may be that f misses, and
+// false if that is unknown. It never says too little while clocks are within the
+// maximum skew: cut off from a member, W stands still and the figure grows.
+func (f *Front) Staleness(now clock.Reading) (time.Duration, bool) {
+	if f.W.IsZero() {
+		return 0, false
+	}
+	return time.Duration(f.at(now)-f.W.Wall) + f.MaxSkew, true
 }
 
 // Read returns the live entry of key in f at now, or store.ErrNotFound. It is a

@@ -33,6 +33,23 @@ func (r replica) Raise(origin store.Origin, seq uint64) error {
 	return nil
 }
 
+// Stamp returns a timestamp above all that this node gave or took in.
+func (r replica) Stamp() clock.Timestamp { return r.n.hlc.Now(r.n.now.Wall, clock.Timestamp{}) }
+
+// Close is Stamp, with the turn's batch making sure that a restart begins above.
+func (r replica) Close() (clock.Timestamp, error) {
+	c := r.Stamp()
+	if c.Wall+int64(boundAhead/2) <= r.n.bound.Wall {
+		return c, nil
+	}
+	bound := clock.Timestamp{Wall: c.Wall + int64(boundAhead)}
+	if err := r.n.open().SetMemo(memoBound, []byte(bound.String())); err != nil {
+		return clock.Timestamp{}, fmt.Errorf("set clock bound: %w", err)
+	}
+	r.n.bound = bound
+	return c, nil
+}
+
 // Apply takes f in row by row, so that a timestamp too far ahead stops it
 // between two rows and not inside one.
 func (r replica) Apply(now clock.Reading, f *gossip.Frame) (through uint64, hold time.Duration, err error) {

@@ -27,12 +27,13 @@ func (v *Violation) Error() string {
 // A checker holds what an observer knows who sees all machines at once. It
 // looks only at what has changed, so that every step can be checked.
 type checker struct {
-	w       *World
-	streams map[store.Origin]*stream
-	keys    map[store.Key]*history
-	order   []*history // all keys, as they were first written
-	of      []ledger   // by machine
-	limits  gossip.Config
+	w        *World
+	streams  map[store.Origin]*stream
+	keys     map[store.Key]*history
+	order    []*history // all keys, as they were first written
+	of       []ledger   // by machine
+	calendar calendar
+	limits   gossip.Config
 }
 
 // A stream is all that one origin has made durable; its write number s is at s-1.
@@ -62,11 +63,12 @@ type numbered struct {
 
 // A ledger is what the checker keeps of one machine.
 type ledger struct {
+	w       clock.Timestamp  // of the last front of this life
 	marks   store.Watermarks // of the last front
 	pending map[node.Ticket]pending
 	issued  map[uint64]node.Write // accepted here, by ordinal
 	acked   []acknowledged
-	wall    int64 // the greatest that a front of this life stated: for expiry the clock never runs back
+	wall    int64 // the greatest that a front stated: for expiry the clock never runs back, restarts included
 }
 
 // pending is a write that a client waits for.
@@ -130,6 +132,7 @@ func (c *checker) published(m *machine) {
 		c.w.violated("I3", m, "watermark of %v at %d is gone", old[j].Origin, old[j].Seq)
 	}
 	c.of[m.index].marks = marks
+	c.whole(m)
 	c.w.ladder.add(hashMarks(marks))
 }
 
@@ -187,6 +190,7 @@ func (c *checker) record(m *machine, origin store.Origin, rows []store.Row) {
 		version := store.Version{Timestamp: row.Timestamp, Origin: origin}
 		s.writes = append(s.writes, write{key: h, timestamp: row.Timestamp, at: c.w.now})
 		h.insert(numbered{version, row.Seq})
+		c.enter(m, timed{row.Timestamp, origin, row.Seq})
 		if e, err := m.disk.Get(row.Key); err == nil && e.Version == version {
 			s.writes[row.Seq-1].content = hashEntry(e)
 			c.laws(m, h, e)
@@ -338,11 +342,11 @@ func (h *history) has(v store.Version) bool {
 	return false
 }
 
-// crashed forgets what ends with m's life: whom it owes a reply, and what its
-// clock has shown.
+// crashed forgets what ends with m's life: whom it owes a reply, and how far it
+// knew to be whole.
 func (c *checker) crashed(m *machine) {
 	clear(c.of[m.index].pending)
-	c.of[m.index].wall = 0
+	c.of[m.index].w = clock.Timestamp{}
 }
 
 // booted checks that m came back with all it had promised.

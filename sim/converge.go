@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"hearsay/store"
 )
@@ -14,12 +15,19 @@ type difference struct {
 }
 
 // difference returns nil if all machines are through with their clients and
-// hold equal watermarks and equal live entries.
+// hold equal watermarks and equal live entries, and know that they miss nothing
+// of the time before the healing.
 func (c *checker) difference() *difference {
 	first := c.w.machines[0]
 	for _, m := range c.w.machines {
 		if m.node == nil || m.front == nil {
 			return &difference{m, fmt.Sprintf("%s is not up", m.peer.ID)}
+		}
+		if m.front.Refusal != nil {
+			return &difference{m, fmt.Sprintf("%s takes no writes: %v", m.peer.ID, m.front.Refusal)}
+		}
+		if end := dawn + int64(c.w.cfg.For); m.front.W.Wall < end {
+			return &difference{m, fmt.Sprintf("%s cannot tell that it misses nothing of the last %v before the healing", m.peer.ID, time.Duration(end-m.front.W.Wall))}
 		}
 		if n := len(c.of[m.index].pending); n > 0 {
 			return &difference{m, fmt.Sprintf("%s owes %d replies", m.peer.ID, n)}

@@ -258,6 +258,8 @@ func (w *World) restart(m *machine, cause uint64) {
 func (w *World) boot(m *machine, cause uint64) {
 	cfg := node.DefaultConfig()
 	cfg.ID, cfg.Region, cfg.MaxSkew = m.peer.ID, m.peer.Region, w.cfg.MaxSkew
+	cfg.Found = m.index == 0
+	cfg.Found = m.index == 0
 	cfg.Draw = func(purpose string, a, b uint64) uint64 {
 		return Draw(w.cfg.Seed, purpose, uint64(m.index), cause, a, b)
 	}

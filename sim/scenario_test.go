@@ -138,10 +138,13 @@ func TestValidate(t *testing.T) {
 
 // A clock that was ahead is set right: what had expired stays so.
 func TestExpiredStaysExpired(t *testing.T) {
+	jump := sim.Fault{ID: 1, Kind: sim.ClockJump, At: 2 * time.Second, For: 4 * time.Second, A: []int{0}, Amount: 4 * time.Second}
+	// The clock is set right while the machine is down: its next life begins with
+	// no memory of the time but what the disk has.
+	crash := sim.Fault{ID: 2, Kind: sim.Crash, At: 5 * time.Second, For: 1500 * time.Millisecond, A: []int{0}}
 	for seed := range uint64(20) {
-		pass(t, sim.Config{
-			Seed: seed, Nodes: 3, For: 10 * time.Second, Pace: 20 * time.Millisecond, Keys: 400,
-			Faults: []sim.Fault{{ID: 1, Kind: sim.ClockJump, At: 2 * time.Second, For: 4 * time.Second, A: []int{0}, Amount: 4 * time.Second}},
-		})
+		for _, faults := range [][]sim.Fault{{jump}, {jump, crash}} {
+			pass(t, sim.Config{Seed: seed, Nodes: 3, For: 10 * time.Second, Pace: 20 * time.Millisecond, Keys: 400, Faults: faults})
+		}
 	}
 }

@@ -173,6 +173,7 @@ func (cfg clusterConfig) hosts() ([]host.Config, error) {
 			hc.Dir = filepath.Join(cfg.dir, hc.Name)
 			hc.Insecure = cfg.insecure
 			hc.CreateNamespaces = true
+			hc.Node.Found = i == 0
 			hc.StopWait = devStopWait
 			hc.Link.Bind, hc.Link.Seeds = peers[i], peers[:i]
 			hc.Link.ReconnectInterval = devReconnectInterval

@@ -263,7 +263,9 @@ func (v *victim) start(t *testing.T) {
 	} else {
 		args = append(args, "--api", "127.0.0.1:0", "--peer", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 	}
-	if v.join != "" {
+	if v.join == "" {
+		args = append(args, "--found")
+	} else {
 		args = append(args, "--join", v.join)
 	}
 	v.cmd = process(context.WithoutCancel(t.Context()), t, args...)

@@ -15,12 +15,12 @@ func newNode() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "node",
 		Short: "Run one node of a cluster",
-		Long: `Run one node. The first node of a cluster is started without --join, the others
-join any node that is there. A node is known by the id in its data folder, so a
+		Long: `Run one node. One node is told to found the cluster, the others join any node that
+is there and are admitted by a majority of the members. A node is known by the id in its data folder, so a
 node that is started again on its data goes on as the same one; --name is only a
 label. Its log goes to standard error; one line on standard output says that it
 is ready. SIGTERM and Ctrl-C stop it in good order, a second one at once.`,
-		Example: `  hearsay node --cluster demo --region us-east --name us-east-1 --data ./us-east-1
+		Example: `  hearsay node --cluster demo --region us-east --name us-east-1 --data ./us-east-1 --found
   hearsay node --cluster demo --region eu-west --name eu-west-1 --data ./eu-west-1 \
     --api 127.0.0.1:8711 --peer 127.0.0.1:8712 --admin 127.0.0.1:8713 --join 127.0.0.1:8702`,
 		Args: args(),
@@ -32,6 +32,7 @@ is ready. SIGTERM and Ctrl-C stop it in good order, a second one at once.`,
 	cmd.Flags().StringVar(&cfg.API, "api", "127.0.0.1:8701", "address of the client port")
 	cmd.Flags().StringVar(&cfg.Link.Bind, "peer", "127.0.0.1:8702", "address of the peer port, UDP and TCP")
 	cmd.Flags().StringVar(&cfg.Admin, "admin", "127.0.0.1:8703", "address of the admin port")
+	cmd.Flags().BoolVar(&cfg.Node.Found, "found", false, "be the first member of a new cluster, unless the data already know of one")
 	cmd.Flags().StringSliceVar(&cfg.Link.Seeds, "join", nil, "peer port of a node to join; may be repeated")
 	cmd.Flags().StringVar(&cfg.Link.Advertise, "advertise", "", "address at which peers reach the peer port, where it is another than --peer")
 	cmd.Flags().BoolVar(&cfg.Insecure, "insecure", false, "allow addresses that other machines reach, though nothing there is encrypted or asks who you are")

@@ -41,7 +41,7 @@ func TestNodeRefuses(t *testing.T) {
 
 // A real process, all of whose flags come from the environment.
 func TestNodeProcess(t *testing.T) {
-	cmd := process(t.Context(), t, "node", "-o", "json")
+	cmd := process(t.Context(), t, "node", "--found", "-o", "json")
 	cmd.Env = append(cmd.Env, "HEARSAY_CLUSTER=c", "HEARSAY_REGION=eu-west", "HEARSAY_NAME=one", "HEARSAY_DATA="+t.TempDir(),
 		"HEARSAY_API=127.0.0.1:0", "HEARSAY_PEER=127.0.0.1:0", "HEARSAY_ADMIN=127.0.0.1:0", "HEARSAY_LOG_FORMAT=json")
 	var stderr bytes.Buffer

@@ -17,6 +17,8 @@ var benchmarks = []struct {
 	{"status without marks", 1, &gossip.Status{Hash: 1 << 63, Facts: put().Facts}},
 	{"status of 10 marks", 10, &gossip.Status{Marks: marks(10), Hash: 1 << 63, Facts: put().Facts}},
 	{"status of 1000 marks", 1000, &gossip.Status{Marks: marks(1000), Hash: 1 << 63, Facts: put().Facts}},
+	{"closed timestamp", 1, samples()["status-closed"]},
+	{"epoch of 10 members", 10, decided(10)},
 	{"pull of 1 mark", 1, &gossip.Pull{From: marks(1), Credit: 3 << 20}},
 }
 

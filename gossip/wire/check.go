@@ -113,6 +113,9 @@ func checkStatus(s *gossip.Status) error {
 	if err := checkMarks(s.Marks); err != nil {
 		return err
 	}
+	if err := checkClosed(s.Closed); err != nil {
+		return fmt.Errorf("closed: %w", err)
+	}
 	return checkFacts(s.Facts)
 }
 

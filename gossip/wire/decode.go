@@ -15,6 +15,7 @@ const (
 	rowSize    = 1 + 3
 	entrySize  = 1 + 6
 	markSize   = 1 + originSize + 1
+	memberSize = 1 + 4
 )
 
 // Decode returns the message in frame, which comes without its length prefix.
@@ -34,6 +35,8 @@ func Decode(frame []byte) (gossip.Message, error) {
 		m, err = c.status()
 	case kindPull:
 		m, err = c.pull()
+	case kindRoster:
+		m, err = c.roster()
 	case kindHello:
 		return nil, fmt.Errorf("%w: a hello where a message belongs", ErrMalformed)
 	default:
@@ -170,12 +173,13 @@ func (c *cursor) content(e *store.Entry) {
 
 func (c *cursor) status() (*gossip.Status, error) {
 	s := &gossip.Status{}
-	unknown := c.open("status", 5)
+	unknown := c.open("status", 6)
 	s.Marks = c.marks()
 	s.Full = c.bool("full")
 	s.Hash = c.uint("hash", math.MaxUint64)
 	s.Want = c.bool("want")
 	s.Facts = c.facts()
+	s.Closed = c.closed()
 	return s, c.done("status", unknown, func() error { return checkStatus(s) })
 }
 

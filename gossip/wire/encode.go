@@ -56,6 +56,9 @@ func (e *Encoder) Append(dst []byte, m gossip.Message) ([]byte, error) {
 	case *gossip.Pull:
 		e.begin(dst, kindPull)
 		e.pull(m)
+	case *gossip.Roster:
+		e.begin(dst, kindRoster)
+		e.roster(m)
 	}
 	return e.finish(dst)
 }
@@ -74,6 +77,8 @@ func (e *Encoder) check(m gossip.Message) error {
 		return checkStatus(m)
 	case *gossip.Pull:
 		return checkPull(m)
+	case *gossip.Roster:
+		return checkRoster(m)
 	}
 	return fmt.Errorf("%T has no encoding", m)
 }
@@ -179,12 +184,13 @@ func (e *Encoder) content(en *store.Entry) {
 }
 
 func (e *Encoder) status(s *gossip.Status) {
-	e.array(5)
+	e.array(6)
 	e.marks(s.Marks)
 	e.bool(s.Full)
 	e.uint(s.Hash)
 	e.bool(s.Want)
 	e.facts(s.Facts)
+	e.closed(s.Closed)
 }
 
 func (e *Encoder) pull(p *gossip.Pull) {

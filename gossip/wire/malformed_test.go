@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"hearsay/gossip"
+	"hearsay/gossip/roster"
 	"hearsay/gossip/wire"
 	"hearsay/store"
 )
@@ -62,6 +64,38 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a mark of an empty node id", kindStatus, with(packedStatus, "", 0, 0, 0, 0), "mark 0: an empty node id"},
 		{"a pull's marks out of order", kindPull, with(packedPull, list{fields{packedOrigin, 1}, fields{packedOrigin, 2}}, 0), "mark 1"},
 		{"a negative credit", kindPull, with(packedPull, -1, 1), "credit before"},
+		{"a status with a field too few", kindStatus, packedStatus[:5], "5 fields, the least is 6"},
+
+		{"another family for a closed timestamp", kindStatus, with(packedStatus, 1, 5), "closed before"},
+		{"a closed timestamp with a field too few", kindStatus, with(packedStatus, packedClosed[:4], 5), "4 fields, the least is 5"},
+		{"a closed wall time beyond int64", kindStatus, with(packedStatus, uint64(1)<<63, 5, 0), "closed before"},
+		{"a closed logical time beyond 32 bits", kindStatus, with(packedStatus, uint64(1)<<32, 5, 1), "closed before"},
+		{"a closed origin without a write", kindStatus, with(packedStatus, 0, 5, 3), "closed: an origin without a write"},
+		{"a closed write without an origin", kindStatus, with(packedStatus, nil, 5, 2), "closed: an empty node id"},
+		{"a closed origin of an empty node id", kindStatus, with(packedStatus, "", 5, 2, 0), "closed: an empty node id"},
+		{"a negative number of closed writes", kindStatus, with(packedStatus, -1, 5, 3), "closed seq before"},
+		{"nil for a past", kindStatus, with(packedStatus, nil, 5, 4), "past before"},
+
+		{"a roster with a field too few", kindRoster, packedRoster[:5], "5 fields, the least is 6"},
+		{"step 0", kindRoster, with(packedRoster, 0, 0), "step 0 is unknown"},
+		{"a step past the last", kindRoster, with(packedRoster, int(roster.Decided)+1, 0), "step 8 is unknown"},
+		{"a step beyond 8 bits", kindRoster, with(packedRoster, 256+int(roster.Ask), 0), "step before"},
+		{"nil for a ballot", kindRoster, with(packedRoster, nil, 3), "ballot before"},
+		{"a ballot with a field too few", kindRoster, with(packedRoster, fields{1}, 2), "1 fields, the least is 2"},
+		{"a proposal without an epoch", kindRoster, with(with(packedRoster, nil, 4), int(roster.Accept), 0), "a decision without an epoch"},
+		{"a decision without an epoch", kindRoster, with(with(packedRoster, nil, 4), int(roster.Decided), 0), "a decision without an epoch"},
+		{"an epoch with a field too few", kindRoster, with(packedRoster, packedEpoch[:5], 4), "5 fields, the least is 6"},
+		{"epoch 0", kindRoster, with(packedRoster, 0, 4, 0), "epoch 0: epochs count from 1"},
+		{"an epoch without a founder", kindRoster, with(packedRoster, "", 4, 1), "founder: an empty node id"},
+		{"an epoch without members", kindRoster, with(packedRoster, list{}, 4, 2), "an epoch without members"},
+		{"an epoch without a sponsor", kindRoster, with(packedRoster, "", 4, 3), "sponsor: an empty node id"},
+		{"a bar beyond int64", kindRoster, with(packedRoster, uint64(1)<<63, 4, 4), "bar before"},
+		{"a member with a field too few", kindRoster, with(packedRoster, fields{"a", "r", 1}, 4, 2, 0), "3 fields, the least is 4"},
+		{"a member of an empty node id", kindRoster, with(packedRoster, "", 4, 2, 0, 0), "member 0: an empty node id"},
+		{"members out of order", kindRoster, with(packedRoster, "c", 4, 2, 0, 0), "member 1: its node is not after"},
+		{"a member twice", kindRoster, with(packedRoster, "a", 4, 2, 1, 0), "member 1: its node is not after"},
+		{"a negative wall time of a member", kindRoster, with(packedRoster, -1, 4, 2, 0, 2), "since before"},
+
 		{"an empty node id in a hello", kindHello, with(packedHello, "", 1), "an empty node id"},
 
 		{"a kind that is unknown", 9, fields{}, "kind 9 is unknown"},
@@ -84,6 +118,13 @@ func TestDecodeAtBounds(t *testing.T) {
 	text := func(n int) any { return strings.Repeat("x", n) }
 	data := func(n int) any { return make([]byte, n) }
 	number := func(n int) any { return n }
+	members := func(n int) any {
+		var l list
+		for i := range n {
+			l = append(l, fields{fmt.Sprintf("%04d", i), "", 0, 0})
+		}
+		return l
+	}
 	tests := []struct {
 		name  string
 		limit int
@@ -102,6 +143,15 @@ func TestDecodeAtBounds(t *testing.T) {
 		{"node id of a hello", store.MaxNodeID, text, kindHello, packedHello, []int{1}},
 		{"name of a hello", wire.MaxLabel, text, kindHello, packedHello, []int{2}},
 		{"region", wire.MaxLabel, text, kindHello, packedHello, []int{3}},
+		{"node id of a closed timestamp", store.MaxNodeID, text, kindStatus, packedStatus, []int{5, 2, 0}},
+		{"node id of a ballot", store.MaxNodeID, text, kindRoster, packedRoster, []int{2, 1}},
+		{"node id of an accepted ballot", store.MaxNodeID, text, kindRoster, packedRoster, []int{3, 1}},
+		{"founder", store.MaxNodeID, text, kindRoster, packedRoster, []int{4, 1}},
+		{"sponsor", store.MaxNodeID, text, kindRoster, packedRoster, []int{4, 3}},
+		{"node id of a member", store.MaxNodeID, text, kindRoster, packedRoster, []int{4, 2, 1, 0}},
+		{"region of a member", wire.MaxLabel, text, kindRoster, packedRoster, []int{4, 2, 1, 1}},
+		{"region of a newcomer", wire.MaxLabel, text, kindRoster, packedRoster, []int{5}},
+		{"members", wire.MaxMembers, members, kindRoster, packedRoster, []int{4, 2}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -125,6 +175,20 @@ func TestAppendAtBounds(t *testing.T) {
 			f := put()
 			set(f.Entries[0], n)
 			return f
+		}
+	}
+	closed := func(set func(c *gossip.Closed, n int)) func(int) gossip.Message {
+		return func(n int) gossip.Message {
+			s := &gossip.Status{Closed: &gossip.Closed{C: at(1, 0), Origin: origin("a"), Seq: 1}}
+			set(s.Closed, n)
+			return s
+		}
+	}
+	decision := func(set func(m *roster.Message, n int)) func(int) gossip.Message {
+		return func(n int) gossip.Message {
+			m := decided(3)
+			set(&m.Message, n)
+			return m
 		}
 	}
 	tests := []struct {
@@ -194,6 +258,27 @@ func TestAppendAtBounds(t *testing.T) {
 		}},
 		{"credit", wire.MaxCredit, wire.MaxCredit + 1, func(n int) gossip.Message { return &gossip.Pull{Credit: n} }},
 		{"least credit", 0, -1, func(n int) gossip.Message { return &gossip.Pull{Credit: n} }},
+		{"wall of a closed timestamp", 0, -1, closed(func(c *gossip.Closed, n int) { c.C.Wall = int64(n) })},
+		{"writes under a closed origin", 1, 0, closed(func(c *gossip.Closed, n int) { c.Seq = uint64(n) })},
+		{"node id of a closed origin", 1, 0, closed(func(c *gossip.Closed, n int) { c.Origin.Node = store.NodeID(textOf(n)) })},
+		{"least step", 1, 0, func(n int) gossip.Message { return &gossip.Roster{Message: roster.Message{Step: roster.Step(n)}} }},
+		{"step", int(roster.Decided), int(roster.Decided) + 1, decision(func(m *roster.Message, n int) { m.Step = roster.Step(n) })},
+		{"step without an epoch", int(roster.Accepted), int(roster.Decided), func(n int) gossip.Message {
+			return &gossip.Roster{Message: roster.Message{Step: roster.Step(n)}}
+		}},
+		{"node id of a ballot", store.MaxNodeID, store.MaxNodeID + 1, decision(func(m *roster.Message, n int) { m.Ballot.Node = store.NodeID(textOf(n)) })},
+		{"node id of an accepted ballot", store.MaxNodeID, store.MaxNodeID + 1, decision(func(m *roster.Message, n int) { m.Accepted.Node = store.NodeID(textOf(n)) })},
+		{"region of a newcomer", wire.MaxLabel, wire.MaxLabel + 1, decision(func(m *roster.Message, n int) { m.Region = textOf(n) })},
+		{"number of an epoch", 1, 0, decision(func(m *roster.Message, n int) { m.Value.Number = uint64(n) })},
+		{"founder", store.MaxNodeID, store.MaxNodeID + 1, decision(func(m *roster.Message, n int) { m.Value.Founder = store.NodeID(textOf(n)) })},
+		{"sponsor", 1, 0, decision(func(m *roster.Message, n int) { m.Value.Sponsor = store.NodeID(textOf(n)) })},
+		{"wall of a bar", 0, -1, decision(func(m *roster.Message, n int) { m.Value.Bar.Wall = int64(n) })},
+		{"members", wire.MaxMembers, wire.MaxMembers + 1, func(n int) gossip.Message { return decided(n) }},
+		{"least members", 1, 0, decision(func(m *roster.Message, n int) { m.Value.Members = m.Value.Members[:n] })},
+		{"members in order", 1, 0, decision(func(m *roster.Message, n int) { m.Value.Members[1].Node = m.Value.Members[n].Node })},
+		{"node id of a member", 1, 0, decision(func(m *roster.Message, n int) { m.Value.Members[0].Node = store.NodeID("-"[:n]) })},
+		{"region of a member", wire.MaxLabel, wire.MaxLabel + 1, decision(func(m *roster.Message, n int) { m.Value.Members[1].Region = textOf(n) })},
+		{"wall of a member", 0, -1, decision(func(m *roster.Message, n int) { m.Value.Members[1].Since.Wall = int64(n) })},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -284,7 +369,7 @@ func TestUnknownFields(t *testing.T) {
 		nil, true, -1, 1.5, "text", []byte("bytes"), list{1, list{2}}, map[string]int{"a": 1},
 		raw{0xd4, 1, 2}, raw{0xd8, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, raw{0xc7, 2, 1, 8, 9},
 	}
-	bodies := map[byte]fields{kindHello: packedHello, kindFrame: packedFrame, kindStatus: packedStatus, kindPull: packedPull}
+	bodies := map[byte]fields{kindHello: packedHello, kindFrame: packedFrame, kindStatus: packedStatus, kindPull: packedPull, kindRoster: packedRoster}
 	for kind, body := range bodies {
 		want, err := decodeAny(pack(kind, body))
 		if err != nil {
@@ -336,6 +421,7 @@ func TestClaims(t *testing.T) {
 		}
 	}
 	frames := valid()
+	frames["roster with unknown fields"] = pack(kindRoster, extended(packedRoster, list{nil}))
 	frames["frame with unknown fields"] = pack(kindFrame, extended(packedFrame, list{nil}))
 	for name, frame := range frames {
 		for n := 2; n <= len(frame); n++ {
@@ -371,4 +457,22 @@ func TestMemoryInProportion(t *testing.T) {
 		t.Errorf("Decode of %d bytes allocates %d, want at most %d", len(frame), got, most)
 	}
 	t.Logf("%d bytes of frame, %d allocated: ×%.1f", len(frame), got, float64(got)/float64(len(frame)))
+}
+
+// TestMembersAreBoundedBeforeTheyAreMade decodes an epoch of as many members as a
+// frame holds.
+func TestMembersAreBoundedBeforeTheyAreMade(t *testing.T) {
+	if got, most := roster.DefaultConfig().MaxMembers, wire.MaxMembers; got != most {
+		t.Errorf("rosters grow to %d members by default, want %d, which travel", got, most)
+	}
+	frame := pack(kindRoster, with(packedRoster, raw{0xdd, 0, 0x10, 0, 0}, 4, 2))
+	frame = append(frame, make([]byte, 8<<20)...)
+	var err error
+	got := allocated(func() { _, err = wire.Decode(frame) })
+	if !errors.Is(err, wire.ErrMalformed) || !strings.Contains(err.Error(), "members before") {
+		t.Errorf("Decode of %d members = %v, want ErrMalformed with their number", 1<<20, err)
+	}
+	if got > 64<<10 {
+		t.Errorf("Decode of %d members allocates %d bytes, want less than 64 KiB", 1<<20, got)
+	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 
+	"hearsay/gossip/roster"
 	"hearsay/gossip/wire"
 )
 
@@ -94,8 +95,11 @@ var (
 		list{packedEntry, fields{fields{1, 9, 7, 0}, nil, "two", []byte("2"), []byte("{}"), 0}},
 		packedFacts,
 	}
-	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts}
+	packedClosed = fields{7, 0, packedOrigin, 1, 0}
+	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed}
 	packedPull   = fields{list{fields{packedOrigin, 1}}, 100}
+	packedEpoch  = fields{2, "a", list{fields{"a", "r", 1, 0}, fields{"b", "r", 5, 0}}, "a", 5, 0}
+	packedRoster = fields{int(roster.Promise), 2, fields{2, "b"}, fields{1, "a"}, packedEpoch, ""}
 	packedHello  = fields{"cluster", "node", "name", "region"}
 )
 
@@ -105,6 +109,7 @@ const (
 	kindFrame  = 2
 	kindStatus = 3
 	kindPull   = 4
+	kindRoster = 5
 )
 
 // decodeAny decodes a frame of any kind.
@@ -121,6 +126,7 @@ func valid() map[string][]byte {
 		"frame":  pack(kindFrame, packedFrame),
 		"status": pack(kindStatus, packedStatus),
 		"pull":   pack(kindPull, packedPull),
+		"roster": pack(kindRoster, packedRoster),
 	}
 }
 

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"hearsay/clock"
 	"hearsay/gossip"
+	"hearsay/gossip/roster"
 	"hearsay/gossip/wire"
 	"hearsay/store"
 )
@@ -92,15 +94,65 @@ func drawFrame(t *rapid.T) *gossip.Frame {
 	return f
 }
 
+// drawClosed sometimes draws none.
+func drawClosed(t *rapid.T) *gossip.Closed {
+	switch rapid.IntRange(0, 2).Draw(t, "closed") {
+	case 0:
+		return nil
+	case 1:
+		return &gossip.Closed{C: drawTimestamp(t), Past: rapid.Uint64().Draw(t, "past")}
+	default:
+		return &gossip.Closed{
+			C: drawTimestamp(t), Origin: drawOrigin(t), Seq: rapid.Uint64Min(1).Draw(t, "seq"), Past: rapid.Uint64().Draw(t, "past"),
+		}
+	}
+}
+
+func drawBallot(t *rapid.T) roster.Ballot {
+	return roster.Ballot{
+		Round: rapid.Uint64().Draw(t, "round"),
+		Node:  store.NodeID(rapid.StringN(0, 16, store.MaxNodeID).Draw(t, "holder")),
+	}
+}
+
+func drawEpoch(t *rapid.T) roster.Epoch {
+	v := roster.Epoch{
+		Number: rapid.Uint64Min(1).Draw(t, "number"), Founder: drawOrigin(t).Node,
+		Sponsor: drawOrigin(t).Node, Bar: drawTimestamp(t),
+	}
+	nodes := rapid.SliceOfNDistinct(rapid.StringN(1, 16, store.MaxNodeID), 1, 8, rapid.ID).Draw(t, "members")
+	slices.Sort(nodes)
+	for _, node := range nodes {
+		v.Members = append(v.Members, roster.Member{
+			Node: store.NodeID(node), Region: rapid.StringN(0, wire.MaxLabel, wire.MaxLabel).Draw(t, "region"), Since: drawTimestamp(t),
+		})
+	}
+	return v
+}
+
+func drawRoster(t *rapid.T) *gossip.Roster {
+	m := &gossip.Roster{Message: roster.Message{
+		Step:   roster.Step(rapid.IntRange(int(roster.Ask), int(roster.Decided)).Draw(t, "step")),
+		Number: rapid.Uint64().Draw(t, "number"), Ballot: drawBallot(t), Accepted: drawBallot(t),
+		Region: rapid.StringN(0, wire.MaxLabel, wire.MaxLabel).Draw(t, "region"),
+	}}
+	if m.Step == roster.Accept || m.Step == roster.Decided || rapid.Bool().Draw(t, "has value") {
+		m.Value = drawEpoch(t)
+	}
+	return m
+}
+
 func drawMessage(t *rapid.T) gossip.Message {
-	switch rapid.IntRange(0, 2).Draw(t, "kind") {
+	switch rapid.IntRange(0, 3).Draw(t, "kind") {
 	case 0:
 		return drawFrame(t)
 	case 1:
 		return &gossip.Status{
 			Marks: drawMarks(t), Full: rapid.Bool().Draw(t, "full"), Hash: rapid.Uint64().Draw(t, "hash"),
-			Want: rapid.Bool().Draw(t, "want"), Facts: drawFacts(t),
+			Want: rapid.Bool().Draw(t, "want"), Facts: drawFacts(t), Closed: drawClosed(t),
 		}
+	case 2:
+		return drawRoster(t)
 	default:
 		return &gossip.Pull{From: drawMarks(t), Credit: rapid.IntRange(0, wire.MaxCredit).Draw(t, "credit")}
 	}
@@ -209,6 +261,7 @@ func TestAppendAllocatesNothing(t *testing.T) {
 	messages["run of 100"] = run(100)
 	messages["run of 100, several origins"] = mixed
 	messages["status of 1000"] = &gossip.Status{Marks: marks(1000)}
+	messages["epoch of 1000"] = decided(1000)
 	enc := wire.NewEncoder()
 	dst := make([]byte, 0, 1<<20)
 	for name, m := range messages {

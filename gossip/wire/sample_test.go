@@ -7,6 +7,7 @@ import (
 
 	"hearsay/clock"
 	"hearsay/gossip"
+	"hearsay/gossip/roster"
 	"hearsay/gossip/wire"
 	"hearsay/store"
 )
@@ -66,6 +67,23 @@ func marks(n int) store.Watermarks {
 	return w
 }
 
+// epoch is one of n members, of which the last was admitted last.
+func epoch(n int) roster.Epoch {
+	v := roster.Epoch{Number: 8, Founder: "node-0000", Sponsor: "node-0000", Bar: at(9, 2)}
+	for i := range n {
+		v.Members = append(v.Members, roster.Member{
+			Node: store.NodeID(fmt.Sprintf("node-%04d", i)), Region: fmt.Sprint("region-", i%3), Since: at(int64(i), 0),
+		})
+	}
+	v.Members[n-1].Since = v.Bar
+	return v
+}
+
+// decided is the message that tells of an epoch of n members.
+func decided(n int) *gossip.Roster {
+	return &gossip.Roster{Message: roster.Message{Step: roster.Decided, Value: epoch(n)}}
+}
+
 // samples are the messages that the golden frames pin, by the files' names.
 func samples() map[string]gossip.Message {
 	a, b, c := origin("node-a"), origin("node-b"), origin("node-c")
@@ -106,6 +124,8 @@ func samples() map[string]gossip.Message {
 	}
 	largest.Entries[0].Expires = math.MaxInt64
 
+	ballot, lower := roster.Ballot{Round: 300, Node: "node-0001"}, roster.Ballot{Round: 299, Node: "node-0002"}
+
 	return map[string]gossip.Message{
 		"frame-put":         put(),
 		"frame-delete":      deleted,
@@ -114,8 +134,23 @@ func samples() map[string]gossip.Message {
 		"frame-largest":     largest,
 		"status-idle":       &gossip.Status{Hash: 0x0123456789abcdef, Facts: gossip.Facts{W: at(3, 0)}},
 		"status-full":       &gossip.Status{Marks: marks(3), Full: true, Hash: math.MaxUint64, Want: true, Facts: put().Facts},
-		"pull":              &gossip.Pull{From: marks(2), Credit: 3 << 20},
-		"pull-credit":       &gossip.Pull{Credit: wire.MaxCredit},
+		"status-closed": &gossip.Status{
+			Hash: 1, Facts: put().Facts,
+			Closed: &gossip.Closed{C: at(4, 1), Origin: a, Seq: 42, Past: math.MaxUint64},
+		},
+		"status-closed-silent": &gossip.Status{
+			Hash: 1, Facts: put().Facts,
+			Closed: &gossip.Closed{C: at(4, 1), Past: 0x0123456789abcdef},
+		},
+		"pull":            &gossip.Pull{From: marks(2), Credit: 3 << 20},
+		"pull-credit":     &gossip.Pull{Credit: wire.MaxCredit},
+		"roster-ask":      &gossip.Roster{Message: roster.Message{Step: roster.Ask, Region: "us-east"}},
+		"roster-prepare":  &gossip.Roster{Message: roster.Message{Step: roster.Prepare, Number: 8, Ballot: ballot}},
+		"roster-promise":  &gossip.Roster{Message: roster.Message{Step: roster.Promise, Number: 8, Ballot: ballot, Accepted: lower, Value: epoch(3)}},
+		"roster-refuse":   &gossip.Roster{Message: roster.Message{Step: roster.Refuse, Number: 8, Ballot: ballot}},
+		"roster-accept":   &gossip.Roster{Message: roster.Message{Step: roster.Accept, Number: 8, Ballot: ballot, Value: epoch(3)}},
+		"roster-accepted": &gossip.Roster{Message: roster.Message{Step: roster.Accepted, Number: 8, Ballot: ballot}},
+		"roster-decided":  decided(3),
 	}
 }
 

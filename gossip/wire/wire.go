@@ -7,8 +7,9 @@
 //
 //	hello   [cluster, node, name, region]
 //	frame   [[origin…], from, [row…], [entry…], facts]
-//	status  [[mark…], full, hash, want, facts]
+//	status  [[mark…], full, hash, want, facts, closed or nil]
 //	pull    [[mark…], credit]
+//	roster  [step, number, ballot, accepted ballot, epoch or nil, region]
 //
 //	origin  [node, start wall, start logical, nonce]
 //	mark    [origin, seq]
@@ -16,6 +17,10 @@
 //	entry   [version, namespace, name, value, metadata, expires]
 //	version [origin, seq, wall, logical]
 //	facts   [W wall, W logical, floor wall, floor logical, epoch]
+//	closed  [wall, logical, origin or nil, seq, past]
+//	ballot  [round, node]
+//	epoch   [number, founder, [member…], sponsor, bar wall, bar logical]
+//	member  [node, region, since wall, since logical]
 //
 // Text is str, values and metadata are bin, numbers are unsigned. What repeats
 // within a frame is written once:
@@ -57,9 +62,13 @@ const (
 	MaxMetadata = 1024
 	// MaxCredit bounds the bytes that one Pull grants. It fits an int of 32 bits.
 	MaxCredit = 1 << 30
-	// MaxLabel bounds each text of a Hello but its node id, which store.MaxNodeID
-	// bounds. It is the longest host name on Linux, the usual name of a node.
+	// MaxLabel bounds a region, and each other text of a Hello but its node id,
+	// which store.MaxNodeID bounds. It is the longest host name on Linux, the usual
+	// name of a node.
 	MaxLabel = 64
+	// MaxMembers bounds the members of an epoch. A roster.Config that allows more
+	// has them agree on what cannot be sent.
+	MaxMembers = 1024
 )
 
 var (
@@ -78,6 +87,7 @@ const (
 	kindFrame  = 2
 	kindStatus = 3
 	kindPull   = 4
+	kindRoster = 5
 )
 
 const (

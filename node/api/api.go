@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"hearsay/node"
@@ -48,6 +49,7 @@ const (
 	headerNode        = "Hearsay-Node"
 	headerVersion     = "Hearsay-Version"
 	headerConsistency = "Hearsay-Consistency"
+	headerStaleness   = "Hearsay-Staleness"
 )
 
 // Identify has every answer of h name the node that gave it.
@@ -57,6 +59,19 @@ func Identify(id Identity, h http.Handler) http.Handler {
 		w.Header().Set(headerNode, id.Name)
 		h.ServeHTTP(w, r)
 	})
+}
+
+// Look returns the latest view of b and has the answer state its staleness: how
+// many seconds old the newest write may be that it does not show.
+func Look(h http.Header, b Backend) *kv.View {
+	v := b.View()
+	stale, known := v.Front.Staleness(v.Now)
+	if known {
+		h.Set(headerStaleness, strconv.FormatFloat(stale.Seconds(), 'f', 3, 64))
+	} else {
+		h.Set(headerStaleness, "unknown")
+	}
+	return v
 }
 
 // Versioned has the answer name the version that was read or written.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"hearsay/node"
 	"hearsay/node/kv"
 )
 
@@ -67,6 +68,8 @@ func explain(err error) *kv.Error {
 		return e
 	case errors.Is(err, ErrOverloaded):
 		return &kv.Error{Status: 503, Code: codeInternal, Reason: "The node is overloaded. Please try again."}
+	case errors.Is(err, node.ErrNotReady):
+		return &kv.Error{Status: 503, Code: codeInternal, Reason: "The node does not take writes yet. Please try again."}
 	case errors.Is(err, ErrStopped):
 		return &kv.Error{Status: 503, Code: codeInternal, Reason: "The node is stopping. Please try again."}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -102,7 +102,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, ref string) erro
 }
 
 func (h *handler) get(w http.ResponseWriter, r *http.Request, ref, key string, q url.Values) error {
-	v, ns, err := h.open(r, ref)
+	v, ns, err := h.open(w, r, ref)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (h *handler) delete(w http.ResponseWriter, r *http.Request, ref, key string
 
 // write has the node accept the write that check makes of the request.
 func (h *handler) write(w http.ResponseWriter, r *http.Request, ref string, check func(v *kv.View, ns string) (node.Write, error)) error {
-	v, ns, err := h.open(r, ref)
+	v, ns, err := h.open(w, r, ref)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request, ref string, q url
 	if err != nil {
 		return err
 	}
-	v, ns, err := h.open(r, ref)
+	v, ns, err := h.open(w, r, ref)
 	if err != nil {
 		return err
 	}
@@ -229,7 +229,7 @@ func (h *handler) bulkGet(w http.ResponseWriter, r *http.Request, ref string) er
 	if excess > 0 || json.Unmarshal(data, &body) != nil {
 		return refuse(400, `The body must be JSON: {"keys": [...]}`)
 	}
-	v, ns, err := h.open(r, ref)
+	v, ns, err := h.open(w, r, ref)
 	if err != nil {
 		return err
 	}
@@ -247,8 +247,8 @@ func (h *handler) bulkGet(w http.ResponseWriter, r *http.Request, ref string) er
 
 // open returns a view and the id of the namespace that ref names. The caller
 // closes the view.
-func (h *handler) open(r *http.Request, ref string) (v *kv.View, ns string, err error) {
-	v = h.backend.View()
+func (h *handler) open(w http.ResponseWriter, r *http.Request, ref string) (v *kv.View, ns string, err error) {
+	v = api.Look(w.Header(), h.backend)
 	ns, err = v.Resolve(ref)
 	var e *kv.Error
 	if h.create && errors.As(err, &e) && e.Code == kv.CodeNamespaceNotFound {

@@ -53,8 +53,8 @@ type Config struct {
 	Clients, Peers Limit
 	// WriteWait is how long a write waits for room within Clients.
 	WriteWait time.Duration
-	// StartWait is how long a node with seeds that reaches none of them is not
-	// ready.
+	// StartWait is how long a member that cannot tell whether it has caught up is
+	// not ready.
 	StartWait time.Duration
 	// StopWait bounds each part of a stop: the last requests, and the last views.
 	StopWait time.Duration

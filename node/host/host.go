@@ -47,7 +47,7 @@ type Host struct {
 	identity api.Identity
 	started  time.Time
 	opened   time.Duration // Reading.Mono
-	reached  atomic.Bool   // a peer was up once
+	ready    atomic.Bool   // it was once
 	leaving  atomic.Bool
 	running  bool // the loop's goroutine was started
 	closing  sync.Once
@@ -220,7 +220,6 @@ func (h *Host) Write(ctx context.Context, ws []node.Write) ([]node.Reply, error)
 
 // PeerUp implements link.Inbox.
 func (h *Host) PeerUp(p gossip.Peer) {
-	h.reached.Store(true)
 	h.peers.up(p.ID)
 	h.loop.tell(peerUp(p), 0)
 }

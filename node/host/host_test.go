@@ -43,6 +43,7 @@ func config(dir string, seeds ...string) host.Config {
 	cfg := host.DefaultConfig()
 	cfg.Dir, cfg.Cluster, cfg.Region = dir, "test", "here"
 	cfg.Link.Seeds = seeds
+	cfg.Node.Found = len(seeds) == 0
 	cfg.Link.ReconnectInterval = time.Second
 	return cfg
 }
@@ -269,6 +270,7 @@ type ahead struct {
 func (c *ahead) Read() clock.Reading {
 	now := c.System.Read()
 	now.Mono += time.Duration(c.by.Load())
+	now.Wall += c.by.Load()
 	return now
 }
 
@@ -293,7 +295,7 @@ func TestReady(t *testing.T) {
 			t.Errorf("Ready = %v after the peer went, want nil still", err)
 		}
 	})
-	t.Run("with seeds nobody answers at", func(t *testing.T) {
+	t.Run("a newcomer whom nobody admits", func(t *testing.T) {
 		unused, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -302,12 +304,39 @@ func TestReady(t *testing.T) {
 		unused.Close()
 		fast := &ahead{System: host.NewSystem()}
 		cfg := config(t.TempDir(), seed)
-		cfg.StartWait, cfg.Clock = time.Hour, fast
+		cfg.Clock = fast
 		h := open(t, cfg)
-		if err := h.Ready(); err == nil || !strings.Contains(err.Error(), seed) {
-			t.Errorf("Ready = %v, want an error that names the seed", err)
+		for _, wait := range []time.Duration{0, time.Hour} {
+			fast.by.Store(int64(wait))
+			if err := h.Ready(); !errors.Is(err, node.ErrNotReady) {
+				t.Errorf("Ready = %v after %v, want ErrNotReady", err, wait)
+			}
 		}
-		fast.by.Store(int64(time.Hour))
+	})
+	t.Run("a member that is cut off from its start", func(t *testing.T) {
+		first := open(t, config(t.TempDir()))
+		dir := t.TempDir()
+		second := open(t, config(dir, first.PeerAddr()))
+		await(t, "both to be members", func() bool { return second.Ready() == nil })
+		for _, h := range []*host.Host{first, second} {
+			if err := h.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fast := &ahead{System: host.NewSystem()}
+		cfg := config(dir, first.PeerAddr())
+		cfg.StartWait, cfg.Clock = time.Hour, fast
+		fast.by.Store(int64(time.Minute)) // what it knows is old
+		h := open(t, cfg)
+		await(t, "the start to be over", func() bool {
+			v := h.View()
+			defer v.Close()
+			return v.Front.Refusal == nil
+		})
+		if err := h.Ready(); err == nil || !strings.Contains(err.Error(), "catching up") {
+			t.Errorf("Ready = %v, want it catching up", err)
+		}
+		fast.by.Store(int64(2 * time.Hour))
 		if err := h.Ready(); err != nil {
 			t.Errorf("Ready = %v when the wait is over, want nil", err)
 		}

@@ -40,6 +40,8 @@ func (l eventLog) write(e node.Event) {
 		l.log.Info("peer is up", peerField(e.Peer.ID), zap.String("region", e.Peer.Region))
 	case gossip.PeerDown:
 		l.log.Info("peer is down", peerField(e.Peer.ID), zap.String("region", e.Peer.Region))
+	case gossip.EpochAdopted:
+		l.log.Info("roster adopted", zap.Uint64("epoch", e.Number), zap.Int("members", e.Members))
 	case gossip.OriginHeld:
 		l.sampled.Warn("an origin's stream waits: its clock is ahead of this machine's by more than the maximum skew",
 			originField(e.Origin), zap.Duration("for", e.For))
@@ -63,6 +65,8 @@ func debugFields(e node.Event) []zap.Field {
 		return []zap.Field{peerField(e.From), originField(e.Origin), zap.Int("rows", e.Rows), zap.Bool("ahead", e.Ahead)}
 	case gossip.FrameRepeated:
 		return []zap.Field{peerField(e.From), originField(e.Origin)}
+	case gossip.NoStream:
+		return []zap.Field{peerField(e.From)}
 	case gossip.Pulled:
 		return []zap.Field{peerField(e.To), zap.Int("origins", e.Origins)}
 	case node.WriteAccepted:

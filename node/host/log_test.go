@@ -85,6 +85,7 @@ func TestEventLogLevels(t *testing.T) {
 		"peer_down":       zap.InfoLevel,
 		"gap_found":       zap.InfoLevel,
 		"pull_timed_out":  zap.InfoLevel,
+		"epoch_adopted":   zap.InfoLevel,
 		"origin_held":     zap.WarnLevel,
 		"message_refused": zap.WarnLevel,
 	}

@@ -21,6 +21,8 @@ var events = []node.Event{
 	gossip.GapFound{},
 	gossip.Pulled{},
 	gossip.PullTimedOut{},
+	gossip.NoStream{},
+	gossip.EpochAdopted{},
 	gossip.MessageRefused{},
 	node.WriteAccepted{},
 	node.EntriesMerged{},

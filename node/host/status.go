@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"hearsay/node/admin"
 	"hearsay/node/api"
@@ -23,8 +24,9 @@ func (h *Host) Alive() error {
 }
 
 // Ready returns why clients should not be sent here, or nil. A node is ready
-// once it has reached a peer, or at once if it has no seeds, or when StartWait
-// is over; losing peers later makes no ready node unready.
+// once it takes writes and misses nothing older than caughtUp, or, cut off since
+// its start, when StartWait is over; a partition later makes no ready node
+// unready.
 func (h *Host) Ready() error {
 	if err := h.Alive(); err != nil {
 		return err
@@ -32,15 +34,28 @@ func (h *Host) Ready() error {
 	if h.leaving.Load() {
 		return errors.New("the node is leaving")
 	}
-	seeds := h.cfg.Link.Seeds
-	if len(seeds) == 0 || h.reached.Load() {
+	v := h.View()
+	defer v.Close()
+	if v.Front.Refusal != nil {
+		return v.Front.Refusal
+	}
+	if h.ready.Load() {
 		return nil
 	}
-	if waited := h.cfg.Clock.Read().Mono - h.opened; waited < h.cfg.StartWait {
-		return fmt.Errorf("no peer reached yet, of the seeds %v; ready without them in %v", seeds, h.cfg.StartWait-waited)
+	stale, known := v.Front.Staleness(v.Now)
+	waited := v.Now.Mono - h.opened
+	switch {
+	case known && stale <= caughtUp, waited >= h.cfg.StartWait:
+		h.ready.Store(true)
+		return nil
+	case !known:
+		return errors.New("catching up: nobody has said how far the others are")
 	}
-	return nil
+	return fmt.Errorf("catching up: what is missing may be %v old", stale.Round(time.Millisecond))
 }
+
+// caughtUp is how stale a node may be that has just become ready.
+const caughtUp = 10 * time.Second
 
 // Status returns what the node is and how far it is, for people.
 func (h *Host) Status() admin.Status {

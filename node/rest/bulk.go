@@ -217,7 +217,7 @@ func (h *handler) bulkGet(w http.ResponseWriter, r *http.Request, rt route) erro
 	if err := json.Unmarshal(data, &body); err != nil {
 		return invalid("could not parse the body: %v", err)
 	}
-	v := h.backend.View()
+	v := api.Look(w.Header(), h.backend)
 	defer v.Close()
 	if err := v.CheckNamespace(rt.namespace); err != nil {
 		return err

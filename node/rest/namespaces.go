@@ -49,7 +49,7 @@ func (h *handler) listNamespaces(w http.ResponseWriter, r *http.Request, _ route
 	if err != nil {
 		return err
 	}
-	v := h.backend.View()
+	v := api.Look(w.Header(), h.backend)
 	defer v.Close()
 	all, err := v.Namespaces()
 	if err != nil {
@@ -97,7 +97,7 @@ func (h *handler) createNamespace(w http.ResponseWriter, r *http.Request, _ rout
 }
 
 func (h *handler) getNamespace(w http.ResponseWriter, _ *http.Request, rt route) error {
-	v := h.backend.View()
+	v := api.Look(w.Header(), h.backend)
 	defer v.Close()
 	n, err := v.Namespace(rt.namespace)
 	if err != nil {

@@ -35,7 +35,7 @@ func (h *handler) listKeys(w http.ResponseWriter, r *http.Request, rt route) err
 	if err != nil {
 		return err
 	}
-	v := h.backend.View()
+	v := api.Look(w.Header(), h.backend)
 	defer v.Close()
 	if err := v.CheckNamespace(rt.namespace); err != nil {
 		return err
@@ -55,8 +55,8 @@ func (h *handler) listKeys(w http.ResponseWriter, r *http.Request, rt route) err
 }
 
 // entry returns what the route's key holds.
-func (h *handler) entry(rt route) (*store.Entry, error) {
-	v := h.backend.View()
+func (h *handler) entry(w http.ResponseWriter, rt route) (*store.Entry, error) {
+	v := api.Look(w.Header(), h.backend)
 	defer v.Close()
 	if err := v.CheckNamespace(rt.namespace); err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (h *handler) entry(rt route) (*store.Entry, error) {
 }
 
 func (h *handler) getValue(w http.ResponseWriter, _ *http.Request, rt route) error {
-	e, err := h.entry(rt)
+	e, err := h.entry(w, rt)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (h *handler) getValue(w http.ResponseWriter, _ *http.Request, rt route) err
 }
 
 func (h *handler) getMetadata(w http.ResponseWriter, _ *http.Request, rt route) error {
-	e, err := h.entry(rt)
+	e, err := h.entry(w, rt)
 	if err != nil {
 		return err
 	}

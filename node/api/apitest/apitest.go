@@ -38,7 +38,7 @@ type Backend struct {
 func New(t testing.TB) *Backend {
 	t.Helper()
 	cfg := node.DefaultConfig()
-	cfg.ID, cfg.Region = "n1", "fra"
+	cfg.ID, cfg.Region, cfg.Found = "n1", "fra", true
 	cfg.Draw = func(_ string, a, b uint64) uint64 { return a ^ b }
 	n, err := node.New(cfg, memstore.New())
 	if err != nil {

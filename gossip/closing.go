@@ -1,0 +1,189 @@
+package gossip
+
+import (
+	"sort"
+
+	"hearsay/clock"
+	"hearsay/gossip/roster"
+	"hearsay/store"
+)
+
+// This file computes W: the timestamp up to which this node misses nothing that
+// any member of the roster has ever written.
+
+// A standing is how far a member's closed timestamps are known to be covered.
+type standing struct {
+	node store.NodeID
+	// best is the greatest closed timestamp that this node covers.
+	best clock.Timestamp
+	// first and last are words not covered yet. The first one stays until it is,
+	// whatever follows, so that a node that is always a little behind gets on.
+	first, last *Closed
+}
+
+// Roster is who belongs to the cluster as far as this node knows.
+func (e *Engine) Roster() *roster.Roster { return e.roster }
+
+// W returns the timestamp up to which what was committed at the last Collect
+// misses nothing; zero if that is unknown.
+func (e *Engine) W() clock.Timestamp { return e.w }
+
+func (e *Engine) facts() Facts {
+	return Facts{W: e.w, Epoch: e.roster.Epoch().Number}
+}
+
+// close makes this node's next closed timestamp. Everything that it has written
+// in this turn is below, everything later above.
+func (e *Engine) close() error {
+	if !e.roster.Belongs() {
+		return nil
+	}
+	c, err := e.replica.Close()
+	if err != nil {
+		return err
+	}
+	if bar, held := e.roster.Bar(); held && c.Compare(bar) > 0 {
+		c = bar
+	}
+	if e.closed != nil && c.Compare(e.closed.C) <= 0 {
+		return nil
+	}
+	e.closed = &Closed{
+		C:      c,
+		Origin: e.own,
+		Seq:    e.replica.Watermarks().At(e.own),
+		Past:   e.past(e.self.ID, e.own, c),
+	}
+	e.hear(e.self.ID, e.closed)
+	return nil
+}
+
+// past returns the hash of the watermarks of node's origins that began at or
+// below c, present aside. One that begins later is named by a later timestamp.
+func (e *Engine) past(node store.NodeID, present store.Origin, c clock.Timestamp) uint64 {
+	marks := e.replica.Watermarks()
+	i := sort.Search(len(marks), func(i int) bool { return marks[i].Origin.Node >= node })
+	var h uint64
+	for ; i < len(marks) && marks[i].Origin.Node == node; i++ {
+		if o := marks[i].Origin; o != present && o.Incarnation.Start.Compare(c) <= 0 {
+			h += HashMark(o, marks[i].Seq)
+		}
+	}
+	return h
+}
+
+// hearClosed takes in the closed timestamp of a status. One that names an epoch
+// which this node has not adopted may not be used: a newcomer may hide behind
+// it. It comes again.
+func (e *Engine) hearClosed(from store.NodeID, s *Status) {
+	if s.Closed != nil && s.Facts.Epoch <= e.roster.Epoch().Number {
+		e.hear(from, s.Closed)
+	}
+}
+
+func (e *Engine) hear(from store.NodeID, c *Closed) {
+	e.follow()
+	i := sort.Search(len(e.standings), func(i int) bool { return e.standings[i].node >= from })
+	if i == len(e.standings) || e.standings[i].node != from {
+		return
+	}
+	st := &e.standings[i]
+	if c.C.Compare(st.best) <= 0 {
+		return
+	}
+	switch {
+	case st.first == nil:
+		st.first = c
+	case c.C.Compare(st.first.C) > 0 && (st.last == nil || c.C.Compare(st.last.C) > 0):
+		st.last = c
+	}
+	e.unsettled = true
+}
+
+// follow brings the standings in line with the roster. A newcomer stands where
+// it was admitted.
+func (e *Engine) follow() {
+	now := e.roster.Epoch()
+	if now.Number == e.epoch {
+		return
+	}
+	old := e.standings
+	e.standings = make([]standing, len(now.Members))
+	for i, m := range now.Members {
+		e.standings[i] = standing{node: m.Node, best: m.Since}
+		if j := sort.Search(len(old), func(j int) bool { return old[j].node >= m.Node }); j < len(old) && old[j].node == m.Node {
+			e.standings[i] = old[j]
+		}
+	}
+	e.epoch = now.Number
+	e.unsettled = true
+	e.replica.Observe(EpochAdopted{Number: now.Number, Members: len(now.Members)})
+}
+
+// covers reports whether this node holds all that node had written when it said
+// c.
+func (e *Engine) covers(node store.NodeID, c *Closed) bool {
+	if c.Seq > 0 && e.replica.Watermarks().At(c.Origin) < c.Seq {
+		return false
+	}
+	return e.past(node, c.Origin, c.C) == c.Past
+}
+
+// settleW raises W to the least closed timestamp over the roster that this node
+// covers.
+func (e *Engine) settleW() {
+	e.follow()
+	if !e.unsettled || len(e.standings) == 0 {
+		return
+	}
+	e.unsettled = false
+	var w clock.Timestamp
+	for i := range e.standings {
+		st := &e.standings[i]
+		e.settle(st)
+		if i == 0 || st.best.Compare(w) < 0 {
+			w = st.best
+		}
+	}
+	e.raiseW(w)
+}
+
+func (e *Engine) settle(st *standing) {
+	switch {
+	case st.last != nil && e.covers(st.node, st.last):
+		st.best, st.first, st.last = st.last.C, nil, nil
+	case st.first != nil && e.covers(st.node, st.first):
+		st.best, st.first, st.last = st.first.C, st.last, nil
+	}
+}
+
+// takeW takes over the W of a peer whose watermarks this node covers: what is
+// true of them is true here.
+func (e *Engine) takeW(p *peer, f Facts) {
+	if f.W.Compare(e.w) <= 0 || f.Epoch > e.roster.Epoch().Number {
+		return
+	}
+	if e.hash == p.haveHash || e.replica.Watermarks().Covers(p.have) {
+		e.raiseW(f.W)
+	}
+}
+
+func (e *Engine) raiseW(w clock.Timestamp) {
+	if w.Compare(e.w) > 0 {
+		e.w = w
+	}
+}
+
+func (e *Engine) collectRoster() {
+	for _, env := range e.roster.Collect() {
+		e.out = append(e.out, Envelope{To: env.To, Message: &Roster{env.Message}})
+	}
+}
+
+func (e *Engine) peerIDs() []store.NodeID {
+	ids := make([]store.NodeID, len(e.peers))
+	for i, p := range e.peers {
+		ids[i] = p.ID
+	}
+	return ids
+}

@@ -1,0 +1,218 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"hearsay/gossip"
+	"hearsay/gossip/roster"
+	"hearsay/store"
+)
+
+// This file is what travels of the roster and of closed timestamps, both ways.
+
+func (e *Encoder) closed(c *gossip.Closed) {
+	if c == nil {
+		e.null()
+		return
+	}
+	e.array(5)
+	e.timestamp(c.C)
+	if c.Seq == 0 {
+		e.null()
+	} else {
+		e.origin(c.Origin)
+	}
+	e.uint(c.Seq)
+	e.uint(c.Past)
+}
+
+func (e *Encoder) roster(m *gossip.Roster) {
+	e.array(6)
+	e.uint(uint64(m.Step))
+	e.uint(m.Number)
+	e.ballot(m.Ballot)
+	e.ballot(m.Accepted)
+	e.epoch(&m.Value)
+	e.text(m.Region)
+}
+
+func (e *Encoder) ballot(b roster.Ballot) {
+	e.array(2)
+	e.uint(b.Round)
+	e.text(string(b.Node))
+}
+
+func (e *Encoder) epoch(v *roster.Epoch) {
+	if isZero(v) {
+		e.null()
+		return
+	}
+	e.array(6)
+	e.uint(v.Number)
+	e.text(string(v.Founder))
+	e.array(len(v.Members))
+	for _, m := range v.Members {
+		e.array(4)
+		e.text(string(m.Node))
+		e.text(m.Region)
+		e.timestamp(m.Since)
+	}
+	e.text(string(v.Sponsor))
+	e.timestamp(v.Bar)
+}
+
+func (c *cursor) closed() *gossip.Closed {
+	if c.null() {
+		return nil
+	}
+	w := &gossip.Closed{}
+	unknown := c.open("closed", 5)
+	w.C = c.timestamp("closed")
+	if !c.null() {
+		w.Origin = c.origin()
+	}
+	w.Seq = c.uint("closed seq", math.MaxUint64)
+	w.Past = c.uint("past", math.MaxUint64)
+	c.skip("closed", unknown)
+	return w
+}
+
+func (c *cursor) roster() (*gossip.Roster, error) {
+	m := &gossip.Roster{}
+	unknown := c.open("roster", 6)
+	m.Step = roster.Step(c.uint("step", math.MaxUint8))
+	m.Number = c.uint("number", math.MaxUint64)
+	m.Ballot = c.ballot()
+	m.Accepted = c.ballot()
+	m.Value = c.epoch()
+	m.Region = c.text("region", MaxLabel)
+	return m, c.done("roster", unknown, func() error { return checkRoster(m) })
+}
+
+func (c *cursor) ballot() roster.Ballot {
+	unknown := c.open("ballot", 2)
+	b := roster.Ballot{Round: c.uint("round", math.MaxUint64)}
+	b.Node = store.NodeID(c.text("ballot's node", store.MaxNodeID))
+	c.skip("ballot", unknown)
+	return b
+}
+
+func (c *cursor) epoch() roster.Epoch {
+	var v roster.Epoch
+	if c.null() {
+		return v
+	}
+	unknown := c.open("epoch", 6)
+	v.Number = c.uint("epoch's number", math.MaxUint64)
+	v.Founder = store.NodeID(c.text("founder", store.MaxNodeID))
+	v.Members = c.members()
+	v.Sponsor = store.NodeID(c.text("sponsor", store.MaxNodeID))
+	v.Bar = c.timestamp("bar")
+	c.skip("epoch", unknown)
+	return v
+}
+
+// members returns nil for an empty list.
+func (c *cursor) members() []roster.Member {
+	n := c.list("members", memberSize)
+	if n > MaxMembers {
+		c.fail("members", "%d, the most is %d", n, MaxMembers)
+		return nil
+	}
+	if n == 0 {
+		return nil
+	}
+	members := make([]roster.Member, n)
+	for i := range members {
+		unknown := c.open("member", 4)
+		members[i].Node = store.NodeID(c.text("member's node", store.MaxNodeID))
+		members[i].Region = c.text("member's region", MaxLabel)
+		members[i].Since = c.timestamp("since")
+		c.skip("member", unknown)
+	}
+	return members
+}
+
+// checkClosed checks c, which may be nil.
+func checkClosed(c *gossip.Closed) error {
+	if c == nil {
+		return nil
+	}
+	if err := checkTimestamp(c.C); err != nil {
+		return err
+	}
+	if c.Seq > 0 {
+		return checkOrigin(c.Origin)
+	}
+	if c.Origin != (store.Origin{}) {
+		return errors.New("an origin without a write")
+	}
+	return nil
+}
+
+func checkRoster(m *gossip.Roster) error {
+	if m.Step < roster.Ask || m.Step > roster.Decided {
+		return fmt.Errorf("step %d is unknown", m.Step)
+	}
+	if len(m.Region) > MaxLabel {
+		return tooLong("region", len(m.Region), MaxLabel)
+	}
+	for _, b := range [...]roster.Ballot{m.Ballot, m.Accepted} {
+		if len(b.Node) > store.MaxNodeID {
+			return tooLong("ballot's node", len(b.Node), store.MaxNodeID)
+		}
+	}
+	if !isZero(&m.Value) {
+		return checkEpoch(&m.Value)
+	}
+	if m.Step == roster.Accept || m.Step == roster.Decided {
+		return errors.New("a decision without an epoch")
+	}
+	return nil
+}
+
+func checkEpoch(v *roster.Epoch) error {
+	switch {
+	case v.Number == 0:
+		return errors.New("epoch 0: epochs count from 1")
+	case len(v.Members) == 0:
+		return errors.New("an epoch without members")
+	case len(v.Members) > MaxMembers:
+		return fmt.Errorf("an epoch of %d members, the most is %d", len(v.Members), MaxMembers)
+	}
+	if err := checkNode(v.Founder); err != nil {
+		return fmt.Errorf("founder: %w", err)
+	}
+	if err := checkNode(v.Sponsor); err != nil {
+		return fmt.Errorf("sponsor: %w", err)
+	}
+	for i := range v.Members {
+		if err := checkMember(&v.Members[i]); err != nil {
+			return fmt.Errorf("member %d: %w", i, err)
+		}
+		if i > 0 && v.Members[i-1].Node >= v.Members[i].Node {
+			return fmt.Errorf("member %d: its node is not after the one before", i)
+		}
+	}
+	if err := checkTimestamp(v.Bar); err != nil {
+		return fmt.Errorf("bar: %w", err)
+	}
+	return nil
+}
+
+func checkMember(m *roster.Member) error {
+	if err := checkNode(m.Node); err != nil {
+		return err
+	}
+	if len(m.Region) > MaxLabel {
+		return tooLong("region", len(m.Region), MaxLabel)
+	}
+	return checkTimestamp(m.Since)
+}
+
+// isZero reports whether v is none, which travels as nil.
+func isZero(v *roster.Epoch) bool {
+	return v.Number == 0 && v.Founder == "" && len(v.Members) == 0 && v.Sponsor == "" && v.Bar.IsZero()
+}

@@ -1,0 +1,87 @@
+package node
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/gossip/roster"
+)
+
+// This file is what a node keeps beside its entries, in memos of its store.
+
+const (
+	memoRoster = "roster"      // the ledger, as JSON
+	memoBound  = "clock bound" // a timestamp's text
+)
+
+// boundAhead is how far ahead of what a node closes its clock bound is set: how
+// long a restart may have to wait. It moves at half of that, so that the bound is
+// also above every reading by which an expiration was judged.
+const boundAhead = time.Second
+
+// recall reads what an earlier life of the node left.
+func (n *Node) recall() (roster.Ledger, error) {
+	var ledger roster.Ledger
+	saved, err := n.store.Memo(memoRoster)
+	if err != nil {
+		return ledger, fmt.Errorf("read roster: %w", err)
+	}
+	if saved != nil {
+		if err := json.Unmarshal(saved, &ledger); err != nil {
+			return ledger, fmt.Errorf("read roster: %w", err)
+		}
+	}
+	bound, err := n.store.Memo(memoBound)
+	if err != nil {
+		return ledger, fmt.Errorf("read clock bound: %w", err)
+	}
+	if bound != nil {
+		if n.bound, err = clock.ParseTimestamp(string(bound)); err != nil {
+			return ledger, fmt.Errorf("read clock bound: %w", err)
+		}
+	}
+	n.hlc.Restore(n.bound)
+	n.past, n.wall = n.bound, n.bound.Wall
+	_, n.member = ledger.Epoch.Member(n.cfg.ID)
+	return ledger, nil
+}
+
+// found makes the node the founder of a cluster if it is told to be.
+func (n *Node) found() {
+	if n.cfg.Found {
+		n.engine.Roster().Found()
+	}
+}
+
+// remember puts the roster's ledger into the turn's batch if it changed.
+func (n *Node) remember() error {
+	ledger, changed := n.engine.Roster().Save()
+	if !changed {
+		return nil
+	}
+	text, err := json.Marshal(ledger)
+	if err != nil {
+		return fmt.Errorf("write roster: %w", err)
+	}
+	if err := n.open().SetMemo(memoRoster, text); err != nil {
+		return fmt.Errorf("write roster: %w", err)
+	}
+	// A newcomer stamps above where it was admitted, and nothing before.
+	var m roster.Member
+	m, n.member = ledger.Epoch.Member(n.cfg.ID)
+	n.hlc.Restore(m.Since)
+	return nil
+}
+
+// Ready returns why the node takes no writes at now, nil if it does.
+func (n *Node) Ready(now clock.Reading) error {
+	switch {
+	case !n.member:
+		return fmt.Errorf("%w: it has not been admitted to the cluster yet", ErrNotReady)
+	case now.Wall < n.past.Wall:
+		return fmt.Errorf("%w: its clock has to pass what it closed before its restart, in %v", ErrNotReady, time.Duration(n.past.Wall-now.Wall))
+	}
+	return nil
+}
