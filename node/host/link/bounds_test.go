@@ -56,7 +56,7 @@ func TestIntroductionsBound(t *testing.T) {
 }
 
 func TestPacketsUnderWayBound(t *testing.T) {
-	network := eastWest(t, 60000) // no packet arrives within the test
+	network := eastWest(t, 60000)
 	const addr = "127.0.0.1:1"
 	network.Place(addr, "west")
 	l := &Links{cfg: Config{Region: "east", WAN: network}}
@@ -65,6 +65,9 @@ func TestPacketsUnderWayBound(t *testing.T) {
 		if _, err := tr.WriteTo([]byte("packet"), addr); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := network.Cut("east", "west"); err != nil { // no packet arrives
+		t.Fatal(err)
 	}
 	if got := tr.flying.Load(); got != maxFlying {
 		t.Errorf("%d packets under way, want %d", got, maxFlying)

@@ -66,7 +66,7 @@ func TestIdleTimeout(t *testing.T) {
 
 // Beats keep a stream up that carries nothing, for several idle timeouts.
 func TestBeats(t *testing.T) {
-	a, b := pair(t, func(cfg *link.Config) { cfg.IdleTimeout = 150 * time.Millisecond })
+	a, b := pair(t, func(cfg *link.Config) { cfg.IdleTimeout = 300 * time.Millisecond })
 	awaitBeats(t, b, 12)
 	a.wantDowns(t, 0)
 	b.wantDowns(t, 0)
