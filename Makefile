@@ -33,8 +33,9 @@ dev: build ## a whole cluster on this machine; ARGS="--regions 3"
 build: ## the binary, into bin/
 	go build -trimpath -o bin/ ./cmd/hearsay
 
-test: ## go vet and every test, the real clients included
+test: ## go vet and every test, real clients and a real browser included
 	@$(call need,npm,npm)
+	@$(call need,chromium,chromium)
 	go vet ./...
 	go test ./...
 

@@ -117,7 +117,25 @@ func (c *cluster) openNodes(cfg clusterConfig) error {
 		opened.Go(func() { errs[i] = c.openNode(i, configs[i]) })
 	}
 	opened.Wait()
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return c.join()
+}
+
+// join has every two nodes join: gossip about newcomers may miss one where all
+// come at once, and it would take the others for absent until memberlist's next
+// exchange of states, seconds later.
+func (c *cluster) join() error {
+	all := c.nodes()
+	for i, h := range all {
+		for _, other := range all[:i] {
+			if err := h.Join(other.PeerAddr()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // openNode opens the i-th node of all and serves its ports.
@@ -149,23 +167,14 @@ func (c *cluster) slot(i int) **host.Host {
 	panic("hearsay: no such node")
 }
 
-// hosts returns the config of each node. Every two nodes are told to join: gossip
-// about newcomers may miss one where all come at once, and it would take the
-// others for absent until memberlist's next exchange of states, seconds later.
+// hosts returns the config of each node.
 func (cfg clusterConfig) hosts() ([]host.Config, error) {
-	total := 0
-	for _, r := range cfg.topology.Regions {
-		total += r.Nodes
-	}
-	peers, err := freePorts(total)
-	if err != nil {
-		return nil, err
-	}
 	var all []host.Config
 	for _, r := range cfg.topology.Regions {
 		for n := range r.Nodes {
 			i := len(all)
 			hc := host.DefaultConfig()
+			var err error
 			if hc.API, err = portAfter(cfg.listen, 1+i); err != nil {
 				return nil, err
 			}
@@ -175,7 +184,6 @@ func (cfg clusterConfig) hosts() ([]host.Config, error) {
 			hc.CreateNamespaces = true
 			hc.Node.Found = i == 0
 			hc.StopWait = devStopWait
-			hc.Link.Bind, hc.Link.Seeds = peers[i], peers[:i]
 			hc.Link.ReconnectInterval = devReconnectInterval
 			hc.Link.WAN = cfg.network
 			hc.Store.CacheBytes, hc.Store.MemTableBytes = devCacheBytes, devMemTableBytes
@@ -184,20 +192,6 @@ func (cfg clusterConfig) hosts() ([]host.Config, error) {
 		}
 	}
 	return all, nil
-}
-
-// freePorts returns n loopback addresses whose ports were free a moment ago.
-func freePorts(n int) ([]string, error) {
-	var addrs []string
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("find a free port for a peer: %w", err)
-		}
-		defer ln.Close() // after the last, so that no two are the same
-		addrs = append(addrs, ln.Addr().String())
-	}
-	return addrs, nil
 }
 
 // checkExposure refuses an address that other machines reach, unless insecure

@@ -69,7 +69,7 @@ func startBrowser(t *testing.T) *browser {
 		}
 	}
 	if path == "" {
-		t.Skip("no chromium in PATH to look at the page with")
+		t.Fatal("no chromium in PATH to look at the page with; make test installs it")
 	}
 	in, to := pipe(t)
 	from, out := pipe(t)

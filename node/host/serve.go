@@ -43,6 +43,9 @@ func (h *Host) AdminAddr() string {
 // PeerAddr returns where peers reach the node.
 func (h *Host) PeerAddr() string { return h.links.Addr() }
 
+// Join has the node join the cluster through the peer port at seed too.
+func (h *Host) Join(seed string) error { return h.links.Join(seed) }
+
 // ClientHandler answers the client port. It may serve another listener too.
 func (h *Host) ClientHandler() http.Handler {
 	bodies := api.NewBodies(h.cfg.BodyBytes, api.DefaultBodyWait)

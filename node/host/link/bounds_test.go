@@ -142,3 +142,21 @@ func TestMetaRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+func TestSeedsBound(t *testing.T) {
+	l := &Links{joining: make(chan struct{}, 1)}
+	for i := range maxSeeds {
+		if err := l.Join(fmt.Sprintf("10.0.0.1:%d", i+1)); err != nil {
+			t.Fatalf("seed %d of %d: %v", i+1, maxSeeds, err)
+		}
+	}
+	if err := l.Join("10.0.0.1:1"); err != nil {
+		t.Errorf("Join of a seed that is known = %v, want nil", err)
+	}
+	if err := l.Join("10.0.0.2:1"); err == nil {
+		t.Error("Join of one seed more = nil, want an error")
+	}
+	if err := l.Join("nowhere"); err == nil {
+		t.Error("Join(nowhere) = nil, want an error")
+	}
+}

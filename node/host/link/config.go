@@ -106,9 +106,12 @@ func (c Config) validate() error {
 			return fmt.Errorf("%s %q has %d bytes: give 1 to %d", text.name, text.value, len(text.value), text.limit)
 		}
 	}
+	if len(c.Seeds) > maxSeeds {
+		return fmt.Errorf("%d seeds: give at most %d", len(c.Seeds), maxSeeds)
+	}
 	for _, seed := range c.Seeds {
-		if _, _, err := net.SplitHostPort(seed); err != nil {
-			return fmt.Errorf("seed %q: give host:port", seed)
+		if err := validateSeed(seed); err != nil {
+			return err
 		}
 	}
 	if c.QueueBytes < 0 || c.MaxPeers < 0 {
@@ -127,6 +130,16 @@ func (c Config) validate() error {
 	}
 	if c.ProbeTimeout > c.ProbeInterval {
 		return fmt.Errorf("ProbeTimeout %v is above ProbeInterval %v", c.ProbeTimeout, c.ProbeInterval)
+	}
+	return nil
+}
+
+// maxSeeds bounds the addresses that a node is told to join.
+const maxSeeds = 1024
+
+func validateSeed(seed string) error {
+	if _, _, err := net.SplitHostPort(seed); err != nil {
+		return fmt.Errorf("seed %q: give host:port", seed)
 	}
 	return nil
 }

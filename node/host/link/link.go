@@ -83,6 +83,9 @@ type Links struct {
 	peers   map[store.NodeID]*peer
 	inbound map[store.NodeID]*inbound
 	dead    []Member // that died, the longest ago first: ID and Addr
+	seeds   []string
+
+	joining chan struct{} // holds one token while there are new seeds
 }
 
 // Open binds the peer port, starts memberlist and begins to join the seeds. It
@@ -100,6 +103,8 @@ func Open(cfg Config, in Inbox) (*Links, error) {
 		encoder: wire.NewEncoder(),
 		peers:   make(map[store.NodeID]*peer),
 		inbound: make(map[store.NodeID]*inbound),
+		seeds:   slices.Clone(cfg.Seeds),
+		joining: make(chan struct{}, 1),
 	}
 	l.ctx, l.end = context.WithCancel(context.Background())
 	if err := l.open(); err != nil {
@@ -138,6 +143,27 @@ func (l *Links) open() error {
 
 // Addr returns the host:port that peers reach this node under.
 func (l *Links) Addr() string { return l.addr.String() }
+
+// Join adds a seed, as Config.Seeds has them, and joins it at once.
+func (l *Links) Join(seed string) error {
+	if err := validateSeed(seed); err != nil {
+		return fmt.Errorf("join: %w", err)
+	}
+	l.mu.Lock()
+	if !slices.Contains(l.seeds, seed) {
+		if len(l.seeds) >= maxSeeds {
+			l.mu.Unlock()
+			return fmt.Errorf("join %s: there are %d seeds already, the most there may be", seed, maxSeeds)
+		}
+		l.seeds = append(l.seeds, seed)
+	}
+	l.mu.Unlock()
+	select {
+	case l.joining <- struct{}{}:
+	default:
+	}
+	return nil
+}
 
 // Members returns the peers, without this node, ordered by ID.
 func (l *Links) Members() []Member {

@@ -28,6 +28,7 @@ func (l *Links) rejoin() {
 	for {
 		select {
 		case <-timer.C:
+		case <-l.joining:
 		case <-l.ctx.Done():
 			return
 		}
@@ -122,8 +123,11 @@ func (l *Links) joinAll(addrs []string) error {
 // missing returns, in random order, the addresses of seeds and dead members where
 // memberlist shows nobody.
 func (l *Links) missing() []string {
+	l.mu.Lock()
+	seeds := l.seeds
+	l.mu.Unlock()
 	var addrs []string
-	for _, seed := range l.cfg.Seeds {
+	for _, seed := range seeds {
 		addrs = append(addrs, l.resolve(seed)...)
 	}
 	l.mu.Lock()
