@@ -3,6 +3,7 @@ package gossip_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -192,6 +193,7 @@ func TestWIsTakenOverUnderKnownEpochsOnly(t *testing.T) {
 	n := newCluster(t, "a1", "b1")
 	b := n.sites[1]
 	n.lose = func(store.NodeID, store.NodeID, gossip.Message) bool { return true }
+	n.write(b, "more than a holds", 10)
 	known := b.Roster().Epoch().Number
 	was, next := b.W(), b.W().Next()
 	n.deliver(sent{"a1", "b1", &gossip.Status{Facts: gossip.Facts{W: next, Epoch: known + 1}}})
@@ -293,11 +295,57 @@ func TestNewcomerStandsWhereItWasAdmitted(t *testing.T) {
 	n.follows(d, 2*n.cfg.StatusInterval)
 }
 
-// TestSiteAlwaysBehindGetsOn delays frames, so that b never covers what a status
-// says by the time that it comes.
-func TestSiteAlwaysBehindGetsOn(t *testing.T) {
-	n := newCluster(t, "a1", "b1")
-	a, b := n.sites[0], n.sites[1]
+// TestStandingsOutliveAnEpoch lets c say nothing under an epoch that admits d, and
+// a not tell what it closes until b has adopted that epoch.
+func TestStandingsOutliveAnEpoch(t *testing.T) {
+	n := newCluster(t, "a1", "b1", "c1")
+	b := n.sites[1]
+	was := b.Roster().Epoch().Number
+	var word *gossip.Closed
+	mute := store.NodeID("a1")
+	n.lose = func(from, to store.NodeID, m gossip.Message) bool {
+		s, ok := m.(*gossip.Status)
+		switch {
+		case !ok:
+			return false
+		case from == "c1" && s.Facts.Epoch == was:
+			word = s.Closed
+			return false
+		}
+		return from == "c1" || from == mute
+	}
+	n.run(2 * n.cfg.StatusInterval)
+	n.join("d1")
+	n.run(time.Second)
+	if b.Roster().Epoch().Number == was {
+		t.Fatal("b does not know that d was admitted")
+	}
+	if b.W().Compare(word.C) >= 0 {
+		t.Fatalf("W of b = %v, want it below c's word %v: a is behind it", b.W(), word.C)
+	}
+	mute = ""
+	n.run(time.Second)
+	if got := b.W(); got != word.C {
+		t.Errorf("W of b = %v, want %v, the last word of c", got, word.C)
+	}
+}
+
+// word returns the last closed timestamp that one site sent another.
+func (n *net) word(from, to store.NodeID) *gossip.Closed {
+	n.t.Helper()
+	for _, m := range slices.Backward(n.sent) {
+		if c := closedOf(m.message); c != nil && m.from == from && m.to == to {
+			return c
+		}
+	}
+	n.t.Fatalf("%s told %s of no closed timestamp", from, to)
+	return nil
+}
+
+// TestSitesAlwaysBehindGetOn delays frames, so that no site ever covers what a
+// status says by the time that it comes.
+func TestSitesAlwaysBehindGetOn(t *testing.T) {
+	n := newCluster(t, "a1", "b1", "c1")
 	const late = 500 * time.Millisecond
 	n.delay = func(_, _ store.NodeID, m gossip.Message) time.Duration {
 		if isFrame(m) {
@@ -305,12 +353,27 @@ func TestSiteAlwaysBehindGetsOn(t *testing.T) {
 		}
 		return 0
 	}
-	for i := range 500 {
-		n.write(a, fmt.Sprint(i%10), 10)
+	for i := range 300 {
+		for _, s := range n.sites {
+			n.write(s, fmt.Sprint(i%10), 10)
+		}
 		n.run(10 * time.Millisecond)
 		n.truth()
 	}
-	n.follows(b, 2*late+2*n.cfg.StatusInterval)
+	for _, s := range n.sites {
+		n.follows(s, 2*late+2*n.cfg.StatusInterval)
+	}
+}
+
+// A node whose disk lost its newest commits may say what nobody can ever match.
+// B is never heard, so that it takes no W over.
+func TestWordThatIsNeverCoveredHoldsNothingUp(t *testing.T) {
+	n := newCluster(t, "a1", "b1")
+	b := n.sites[1]
+	n.lose = func(from, _ store.NodeID, _ gossip.Message) bool { return from == "b1" }
+	n.deliver(sent{"a1", "b1", &gossip.Status{Closed: &gossip.Closed{C: clock.Timestamp{Wall: n.now.Wall + 1}, Past: 1}}})
+	n.run(time.Second)
+	n.follows(b, 2*n.cfg.StatusInterval)
 }
 
 // TestWordCountsThoughItsNodeWroteSince lets b have the write that a's word is
@@ -334,13 +397,8 @@ func TestWordCountsThoughItsNodeWroteSince(t *testing.T) {
 			former := a.origin
 			n.sent = nil
 			n.run(2 * n.cfg.StatusInterval)
-			var word *gossip.Closed
-			for _, m := range n.sent {
-				if c := closedOf(m.message); c != nil && m.from == "a1" && m.to == "b1" {
-					word = c
-				}
-			}
-			if word == nil || word.Origin != former || word.Seq != 1 {
+			word := n.word("a1", "b1")
+			if word.Origin != former || word.Seq != 1 {
 				t.Fatalf("a's word is %+v, want one about its first write", word)
 			}
 			n.lose = func(from, _ store.NodeID, m gossip.Message) bool { return from == "a1" && isStatus(m) }
