@@ -9,7 +9,7 @@ FUZZTIME ?= 30s
 ARGS     ?=
 
 PURE := ./clock ./store ./store/memstore ./gossip/... ./node ./node/kv ./sim/...
-CORE := ./clock/... ./store/... ./gossip/... ./node/... ./sim/...
+RACE := ./store/... ./node/...
 
 # The binary is static and no C compiler is needed; only the race detector is C.
 export CGO_ENABLED ?= 0
@@ -39,9 +39,10 @@ test: ## go vet and every test, real clients and a real browser included
 	go vet ./...
 	go test ./...
 
-race: ## every test but those of the commands, under the race detector
+race: ## what starts goroutines, and the golden runs, under the race detector
 	@$(call need,gcc,gcc libc6-dev)
-	CGO_ENABLED=1 go test -race $(CORE)
+	CGO_ENABLED=1 go test -race $(RACE)
+	CGO_ENABLED=1 go test -race ./sim -run '^TestGolden$$'
 
 sim: ## SEEDS=200 random clusters, each twice; a failure prints its replay
 	go test ./sim -run '^TestSeeds$$' -count=1 -seeds=$(SEEDS)
@@ -65,8 +66,9 @@ $(GOLANGCI):
 	GOBIN=$(CURDIR)/.cache/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv .cache/bin/golangci-lint $@
 
-cross: ## the simulator on 386 and WebAssembly; go vet for both and for arm64
+cross: ## the golden runs as WebAssembly and what is pure on 386; arm64 built and vetted
 	@$(call need,node,nodejs)
+	GOARCH=arm64 go build -o /dev/null ./cmd/hearsay
 	GOARCH=arm64 go vet ./...
 	GOARCH=386 go vet ./...
 	@if GOARCH=386 go test -run '^$$' ./clock >/dev/null; then \
