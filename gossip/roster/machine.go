@@ -75,11 +75,7 @@ func (r *Roster) Belongs() bool {
 // epoch is decided, for it has proposed to admit someone above it. It reports
 // false if there is none.
 func (r *Roster) Bar() (clock.Timestamp, bool) {
-	v := &r.ledger.Value
-	if v.Number == 0 || v.Sponsor != r.self {
-		return clock.Timestamp{}, false
-	}
-	return v.Bar, true
+	return r.ledger.Bar, !r.ledger.Bar.IsZero()
 }
 
 // Save returns the ledger if it changed since the last call.
@@ -109,7 +105,7 @@ func (r *Roster) Tick(now time.Duration, peers []store.NodeID) {
 	switch {
 	case !r.Belongs():
 		r.ask(peers)
-	case r.attempt != nil, r.ledger.Value.Number > 0, len(r.newcomers) > 0:
+	case r.attempt != nil, r.ledger.Value.Number > 0, !r.ledger.Bar.IsZero(), len(r.newcomers) > 0:
 		r.begin()
 	default:
 		r.due = never
@@ -210,6 +206,8 @@ func (r *Roster) adopt(e Epoch) {
 		_, in := e.find(m.Node)
 		return in
 	})
+	// Those for whom there is no room any more ask again.
+	r.newcomers = r.newcomers[:min(len(r.newcomers), max(0, r.cfg.MaxMembers-len(e.Members)))]
 }
 
 // begin opens a ballot above every one seen.
@@ -331,10 +329,13 @@ func (r *Roster) countPromise(a *attempt, from store.NodeID, m *Message) {
 }
 
 // propose returns the next epoch: the newcomers admitted, with their bar above
-// all that this node has closed.
+// all that this node has closed. One bar serves all its proposals.
 func (r *Roster) propose() Epoch {
-	now := r.ledger.Epoch
-	bar := r.stamp()
+	if r.ledger.Bar.IsZero() {
+		r.ledger.Bar = r.stamp()
+		r.dirty = true
+	}
+	now, bar := r.ledger.Epoch, r.ledger.Bar
 	next := Epoch{Number: now.Number + 1, Founder: now.Founder, Sponsor: r.self, Bar: bar, Members: slices.Clone(now.Members)}
 	for _, m := range r.newcomers {
 		m.Since = bar

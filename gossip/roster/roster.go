@@ -81,6 +81,10 @@ type Ledger struct {
 	Promised Ballot
 	Accepted Ballot
 	Value    Epoch // what was accepted at Accepted
+	// Bar is that of the node's own proposals for the next epoch, zero if it made
+	// none. It stays whatever the node accepts later: others may have accepted its
+	// proposal and bring it to its end.
+	Bar clock.Timestamp
 }
 
 // Config tunes a Roster.
@@ -97,7 +101,7 @@ type Config struct {
 
 // DefaultConfig returns settings for regions far apart.
 func DefaultConfig() Config {
-	return Config{Gather: 20 * time.Millisecond, Patience: 2 * time.Second, MaxMembers: 1024}
+	return Config{Gather: 300 * time.Millisecond, Patience: 2 * time.Second, MaxMembers: 1024}
 }
 
 // A Step is the part that a Message plays.

@@ -258,6 +258,66 @@ func TestBarHoldsUntilTheEpochIsDecided(t *testing.T) {
 	}
 }
 
+// TestBarOutlivesWhatOvertakesTheProposal has a's proposal accepted by b alone,
+// while a itself joins c's ballot and even accepts what c proposes in it. Then b
+// brings a's proposal to its end: so a has to hold back all the time.
+func TestBarOutlivesWhatOvertakesTheProposal(t *testing.T) {
+	var last int64
+	stamp := func() clock.Timestamp {
+		last++
+		return clock.Timestamp{Wall: last}
+	}
+	ledger := roster.Ledger{Epoch: roster.Epoch{Number: 1, Founder: "a", Sponsor: "a"}}
+	for _, id := range []store.NodeID{"a", "b", "c", "d", "e"} {
+		ledger.Epoch.Members = append(ledger.Epoch.Members, roster.Member{Node: id})
+	}
+	cfg := roster.DefaultConfig()
+	draw := func(string, uint64, uint64) uint64 { return 0 }
+	a := roster.New("a", "r", cfg, ledger, stamp, draw)
+	mine, theirs := roster.Ballot{Round: 1, Node: "a"}, roster.Ballot{Round: 1, Node: "c"}
+
+	a.Receive(0, "f", &roster.Message{Step: roster.Ask})
+	a.Tick(cfg.Gather, nil)
+	a.Receive(0, "c", &roster.Message{Step: roster.Prepare, Number: 2, Ballot: theirs})
+	for _, id := range []store.NodeID{"b", "d"} {
+		a.Receive(0, id, &roster.Message{Step: roster.Promise, Number: 2, Ballot: mine})
+	}
+	var proposed roster.Epoch
+	for _, env := range a.Collect() {
+		if env.To == "b" && env.Message.Step == roster.Accept {
+			proposed = env.Message.Value
+		}
+	}
+	if _, in := proposed.Member("f"); !in {
+		t.Fatalf("a proposed %+v, want f admitted", proposed)
+	}
+	holds := func(when string) {
+		t.Helper()
+		if bar, held := a.Bar(); !held || bar != proposed.Bar {
+			t.Errorf("%s the bar is %v, %v, want %v: b may have accepted the proposal", when, bar, held, proposed.Bar)
+		}
+	}
+	holds("after a joined a greater ballot")
+	saved, _ := a.Save()
+	a = roster.New("a", "r", cfg, saved, stamp, draw)
+	holds("after a restart")
+	// Nothing else is left to remind a of its proposal.
+	if a.Tick(0, nil); len(a.Collect()) == 0 {
+		t.Error("a restarted and does nothing for the bar to be lifted")
+	}
+	other := proposed
+	other.Sponsor, other.Bar = "c", clock.Timestamp{Wall: 1000}
+	a.Receive(0, "c", &roster.Message{Step: roster.Accept, Number: 2, Ballot: roster.Ballot{Round: 3, Node: "c"}, Value: other})
+	holds("after a accepted another proposal")
+	saved, _ = a.Save()
+	a = roster.New("a", "r", cfg, saved, stamp, draw)
+	holds("after another restart")
+	a.Receive(0, "b", &roster.Message{Step: roster.Decided, Value: proposed})
+	if bar, held := a.Bar(); held {
+		t.Errorf("the bar is %v after the epoch was decided, want none", bar)
+	}
+}
+
 func TestTwoClustersDoNotMix(t *testing.T) {
 	w := newNet(1, 2)
 	w.sites[1].roster.Found()
@@ -284,5 +344,27 @@ func TestRosterIsBounded(t *testing.T) {
 	r.Tick(time.Second, nil)
 	if got := len(r.Epoch().Members); got != 3 {
 		t.Errorf("%d members, want the bound of 3", got)
+	}
+}
+
+// TestEpochOfOthersLeavesNoRoom has another sponsor fill the roster while one
+// waits here.
+func TestEpochOfOthersLeavesNoRoom(t *testing.T) {
+	cfg := roster.DefaultConfig()
+	cfg.MaxMembers = 3
+	ledger := roster.Ledger{Epoch: roster.Epoch{Number: 1, Founder: "a", Sponsor: "a", Members: []roster.Member{{Node: "a"}}}}
+	r := roster.New("a", "r", cfg, ledger, func() clock.Timestamp { return clock.Timestamp{Wall: 1} }, func(string, uint64, uint64) uint64 { return 0 })
+	for _, id := range []store.NodeID{"x", "y"} {
+		r.Receive(0, id, &roster.Message{Step: roster.Ask})
+	}
+	next := ledger.Epoch
+	next.Number, next.Members = 2, []roster.Member{{Node: "a"}, {Node: "b"}}
+	r.Receive(0, "b", &roster.Message{Step: roster.Decided, Value: next})
+	r.Tick(time.Second, nil)
+	r.Receive(time.Second, "b", &roster.Message{Step: roster.Promise, Number: 3, Ballot: roster.Ballot{Round: 1, Node: "a"}})
+	for _, env := range r.Collect() {
+		if got := len(env.Message.Value.Members); got > cfg.MaxMembers {
+			t.Errorf("%d members proposed, want at most %d", got, cfg.MaxMembers)
+		}
 	}
 }
