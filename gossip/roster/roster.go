@@ -101,7 +101,7 @@ type Config struct {
 
 // DefaultConfig returns settings for regions far apart.
 func DefaultConfig() Config {
-	return Config{Gather: 300 * time.Millisecond, Patience: 2 * time.Second, MaxMembers: 1024}
+	return Config{Gather: 20 * time.Millisecond, Patience: 2 * time.Second, MaxMembers: 1024}
 }
 
 // A Step is the part that a Message plays.

@@ -301,10 +301,25 @@ func TestBarOutlivesWhatOvertakesTheProposal(t *testing.T) {
 	saved, _ := a.Save()
 	a = roster.New("a", "r", cfg, saved, stamp, draw)
 	holds("after a restart")
-	// Nothing else is left to remind a of its proposal.
-	if a.Tick(0, nil); len(a.Collect()) == 0 {
-		t.Error("a restarted and does nothing for the bar to be lifted")
+	// Nothing but the bar reminds a that an epoch is to be decided.
+	a.Tick(0, nil)
+	for _, id := range []store.NodeID{"d", "e"} {
+		a.Receive(0, id, &roster.Message{Step: roster.Promise, Number: 2, Ballot: roster.Ballot{Round: 2, Node: "a"}})
 	}
+	again := 0
+	for _, env := range a.Collect() {
+		if env.Message.Step != roster.Accept {
+			continue
+		}
+		again++
+		if got := env.Message.Value.Bar; got != proposed.Bar {
+			t.Errorf("a proposes again with the bar %v, want %v, above which it has closed nothing", got, proposed.Bar)
+		}
+	}
+	if again == 0 {
+		t.Error("a restarted and does nothing for its bar to be lifted")
+	}
+	holds("after a proposed again")
 	other := proposed
 	other.Sponsor, other.Bar = "c", clock.Timestamp{Wall: 1000}
 	a.Receive(0, "c", &roster.Message{Step: roster.Accept, Number: 2, Ballot: roster.Ballot{Round: 3, Node: "c"}, Value: other})
