@@ -21,6 +21,30 @@ type standing struct {
 	first, last *Closed
 }
 
+// A Standing is how far a node misses nothing of one member of the roster.
+type Standing struct {
+	Node   store.NodeID
+	Region string
+	// Covered is a timestamp at or below which the member stamps nothing more, and
+	// all of whose writes up to there the node holds; zero if none is known.
+	Covered clock.Timestamp
+}
+
+// Standings returns how far this node misses nothing of each member, in the
+// order of their ids, as of the last Collect. Whoever has the least holds W
+// back. The caller owns them.
+func (e *Engine) Standings() []Standing {
+	all := make([]Standing, len(e.standings))
+	for i, st := range e.standings {
+		m, _ := e.roster.Epoch().Member(st.node)
+		all[i] = Standing{Node: st.node, Region: m.Region, Covered: st.best}
+		if e.w.Compare(st.best) > 0 {
+			all[i].Covered = e.w // which was taken over from a peer
+		}
+	}
+	return all
+}
+
 // Roster is who belongs to the cluster as far as this node knows.
 func (e *Engine) Roster() *roster.Roster { return e.roster }
 
