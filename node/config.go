@@ -16,7 +16,10 @@ type Config struct {
 	// MaxSkew is how far apart any two machines' clocks may be. What is stamped
 	// further ahead of this machine's waits until it is not.
 	MaxSkew time.Duration
-	Gossip  gossip.Config
+	// Bound is how long after its acknowledgement a write should be readable here,
+	// wherever it was made. The node tells when it cannot say so.
+	Bound  time.Duration
+	Gossip gossip.Config
 	// Found makes the node the first member of a new cluster, unless its store
 	// already knows of one. One node of a cluster is told so; the others join.
 	Found bool
@@ -28,7 +31,7 @@ type Config struct {
 
 // DefaultConfig returns a config that lacks only ID, Region and Draw.
 func DefaultConfig() Config {
-	return Config{MaxSkew: 500 * time.Millisecond, Gossip: gossip.DefaultConfig()}
+	return Config{MaxSkew: 500 * time.Millisecond, Bound: time.Minute, Gossip: gossip.DefaultConfig()}
 }
 
 // Validate returns an error that names the first field out of its range.
@@ -38,6 +41,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("node: ID has %d bytes, must have 1 to %d", len(c.ID), store.MaxNodeID)
 	case c.MaxSkew <= 0:
 		return fmt.Errorf("node: MaxSkew is %v, must be positive", c.MaxSkew)
+	case c.Bound < MinBound:
+		return fmt.Errorf("node: Bound is %v, must be at least %v", c.Bound, MinBound)
 	case c.Draw == nil:
 		return errors.New("node: Draw is nil, must be a source of chance")
 	}

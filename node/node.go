@@ -46,9 +46,12 @@ type Node struct {
 	bound clock.Timestamp
 	past  clock.Timestamp // the bound of an earlier life
 	// member says that the node belongs to the cluster by a ledger that is saved.
-	member bool
-	w      clock.Timestamp // of the last front …
-	ready  bool            // … and whether it said that the node takes writes
+	member  bool
+	started int64 // wall time of the first turn
+	late    int64 // since when the bound is exceeded, 0 while it is kept
+
+	w     clock.Timestamp // of the last front …
+	ready bool            // … and whether it said that the node takes writes
 
 	ticket  Ticket
 	replies []Reply
@@ -230,6 +233,7 @@ func (n *Node) flush() (Output, error) {
 	if err != nil {
 		return Output{}, fmt.Errorf("collect messages: %w", err)
 	}
+	n.watchBound()
 	out := Output{Messages: messages, Replies: n.replies}
 	w, refusal := n.engine.W(), n.Ready(n.now)
 	if wrote || n.fresh || w != n.w || (refusal == nil) != n.ready {

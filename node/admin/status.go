@@ -14,12 +14,42 @@ type Status struct {
 	Cluster string       `json:"cluster"`
 	// Started is when the process opened the node.
 	Started time.Time `json:"started"`
+	// Freshness is how much the node may miss, and because of whom.
+	Freshness Freshness `json:"freshness"`
 	// Marks is how far the node's replica is, by origin.
 	Marks  []Mark  `json:"marks"`
 	Peers  []Peer  `json:"peers"`
 	Queues []Queue `json:"queues"`
 	// Events counts what happened in the node since it started, by its name.
 	Events map[string]uint64 `json:"events"`
+}
+
+// A Freshness is how much of what others wrote a node may miss. Times are in
+// seconds.
+type Freshness struct {
+	// W is the timestamp up to which the node misses nothing, empty if unknown.
+	W string `json:"w"`
+	// Staleness is what a read states now, nil if unknown.
+	Staleness *float64 `json:"staleness_seconds"`
+	// Bound is what the staleness, less the maximum skew, should keep to.
+	Bound   float64 `json:"bound_seconds"`
+	MaxSkew float64 `json:"max_skew_seconds"`
+	// ExceededSince is since when it does not, zero while it does.
+	ExceededSince time.Time `json:"exceeded_since,omitzero"`
+	// Epoch is the roster's, and Members who belongs to it.
+	Epoch   uint64   `json:"epoch"`
+	Members []Member `json:"members"`
+}
+
+// A Member is how far a node misses nothing of one member of the roster. The
+// member with the greatest age holds W back.
+type Member struct {
+	ID     store.NodeID `json:"id"`
+	Region string       `json:"region"`
+	// Closed is the timestamp up to which nothing of the member is missing, empty
+	// if unknown, and Age how long ago that was, nil if unknown.
+	Closed string   `json:"closed"`
+	Age    *float64 `json:"age_seconds"`
 }
 
 // A Mark is how far a replica is with one origin.
@@ -44,6 +74,9 @@ type Peer struct {
 	// Behind those that this node holds and the peer has not yet said it does.
 	Ahead  uint64 `json:"ahead"`
 	Behind uint64 `json:"behind"`
+	// Staleness is that of reads there by what the peer said last, in seconds; nil
+	// if unknown.
+	Staleness *float64 `json:"staleness_seconds"`
 }
 
 // A Queue is what waits to go through the node, or to be answered.

@@ -129,6 +129,9 @@ func (c Config) Validate() error {
 			return fmt.Errorf("host: %s is %d, must be positive", n.name, n.value)
 		}
 	}
+	if c.Node.Bound < node.MinBound {
+		return fmt.Errorf("host: Node.Bound is %v, must be at least %v", c.Node.Bound, node.MinBound)
+	}
 	return c.validatePorts()
 }
 

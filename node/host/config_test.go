@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"hearsay/node"
 	"hearsay/node/host"
 )
 
@@ -26,6 +27,8 @@ func TestConfigValidate(t *testing.T) {
 		{"Clients.Count", func(c *host.Config) { c.Clients.Count = 0 }, "Clients.Count"},
 		{"Peers.Bytes", func(c *host.Config) { c.Peers.Bytes = -1 }, "Peers.Bytes"},
 		{"WriteWait", func(c *host.Config) { c.WriteWait = 0 }, "WriteWait"},
+		{"least Bound", func(c *host.Config) { c.Node.Bound = node.MinBound }, ""},
+		{"Bound", func(c *host.Config) { c.Node.Bound = node.MinBound - 1 }, "Node.Bound is 999.999999ms, must be at least 1s"},
 		{"no Admin", func(c *host.Config) { c.Admin = "" }, ""},
 		{"no API", func(c *host.Config) { c.API = "" }, "API"},
 		{"no port", func(c *host.Config) { c.API = "localhost" }, "must be host:port"},

@@ -25,6 +25,9 @@ type fronts struct {
 type front struct {
 	node.Front
 	uses atomic.Int64
+	// risen is closed when W rises above this front's, and when there is no
+	// latest front any more. Those that follow with the same W share it.
+	risen chan struct{}
 	// release takes back one use. The last one closes the snapshot.
 	release func()
 }
@@ -42,9 +45,30 @@ func (s *fronts) publish(f *node.Front) {
 	next.release = func() { s.release(next) }
 	next.uses.Store(1) // the latest is in use by being the latest
 	s.open.Add(1)
-	if old := s.latest.Swap(next); old != nil {
-		old.release()
+	old := s.latest.Load()
+	same := old != nil && old.W == f.W
+	if same {
+		next.risen = old.risen
+	} else {
+		next.risen = make(chan struct{})
 	}
+	s.latest.Store(next)
+	if old == nil {
+		return
+	}
+	if !same {
+		close(old.risen)
+	}
+	old.release()
+}
+
+// risen returns a channel that is closed when W of the latest front rises, or
+// nil if there will be no other front. Take it before the front.
+func (s *fronts) risen() <-chan struct{} {
+	if f := s.latest.Load(); f != nil {
+		return f.risen
+	}
+	return nil
 }
 
 // acquire returns the latest front, which the caller releases once, or nil if
@@ -75,6 +99,7 @@ func (s *fronts) release(f *front) {
 // open and the store may be closed.
 func (s *fronts) close() {
 	if f := s.latest.Swap(nil); f != nil {
+		close(f.risen)
 		f.release()
 	}
 	s.done()

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"hearsay/clock"
 	"hearsay/node"
 	"hearsay/store"
 )
@@ -154,4 +155,40 @@ func BenchmarkFronts(b *testing.B) {
 			f.acquire().release()
 		}
 	})
+}
+
+func TestFrontsTellWhenWRises(t *testing.T) {
+	f := noClosingError(t)
+	publish := func(wall int64) {
+		f.publish(&node.Front{Entries: &watched{t: t}, W: clock.Timestamp{Wall: wall}})
+	}
+	told := func(risen <-chan struct{}) bool {
+		select {
+		case <-risen:
+			return true
+		default:
+			return false
+		}
+	}
+	publish(0)
+	unknown := f.risen()
+	publish(1)
+	if !told(unknown) {
+		t.Error("nobody was told of the first W")
+	}
+	first := f.risen()
+	publish(1)
+	second := f.risen()
+	if told(first) || told(second) {
+		t.Error("told of a front with the same W")
+	}
+	publish(2)
+	if !told(first) || !told(second) {
+		t.Errorf("told of a greater W: %t from the first front with the former one, %t from the second, want both", told(first), told(second))
+	}
+	last := f.risen()
+	f.close()
+	if !told(last) || f.risen() != nil {
+		t.Errorf("after close: told %t, another channel %t, want only the first", told(last), f.risen() != nil)
+	}
 }

@@ -48,6 +48,8 @@ type Host struct {
 	started  time.Time
 	opened   time.Duration // Reading.Mono
 	ready    atomic.Bool   // it was once
+	progress atomic.Pointer[node.Progress]
+	lookDue  time.Duration // Reading.Mono at which the loop renews progress
 	leaving  atomic.Bool
 	running  bool // the loop's goroutine was started
 	closing  sync.Once
@@ -169,7 +171,10 @@ func (h *Host) startNode() error {
 	}
 	h.fronts = newFronts(func(err error) { h.log.Warn("snapshot would not close", zap.Error(err)) })
 	h.loop = newLoop(n, h.cfg.Clock, h.fronts, h.cfg.Clients, h.cfg.Peers)
-	h.loop.measure = h.metrics.measure
+	h.loop.measure = func(t turn) {
+		h.metrics.measure(t)
+		h.keepProgress(n)
+	}
 	return h.loop.turn()
 }
 
@@ -206,6 +211,9 @@ func (h *Host) View() *kv.View {
 	return v
 }
 
+// Fresher implements api.Backend.
+func (h *Host) Fresher() <-chan struct{} { return h.fronts.risen() }
+
 // Write has the node accept ws and waits until all are acknowledged. Writes of
 // up to 1 MiB together share one turn; more take several, one after another. The
 // node keeps ws and what it points to.
@@ -233,7 +241,7 @@ func (h *Host) PeerDown(id store.NodeID) {
 // Receive implements link.Inbox. It waits for room in the inbox.
 func (h *Host) Receive(from store.NodeID, m gossip.Message, size int) {
 	if s, ok := m.(*gossip.Status); ok {
-		h.peers.tell(from, s.Marks)
+		h.peers.tell(from, s.Marks, s.Facts.W)
 	}
 	h.loop.tell(received{from, m}, size)
 }

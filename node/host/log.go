@@ -42,6 +42,11 @@ func (l eventLog) write(e node.Event) {
 		l.log.Info("peer is down", peerField(e.Peer.ID), zap.String("region", e.Peer.Region))
 	case gossip.EpochAdopted:
 		l.log.Info("roster adopted", zap.Uint64("epoch", e.Number), zap.Int("members", e.Members))
+	case node.BoundExceeded:
+		l.log.Warn("writes older than the bound may be missing here",
+			zap.Duration("bound", e.Bound), zap.Stringer("w", e.W), zap.String("laggard", string(e.Laggard)))
+	case node.BoundKept:
+		l.log.Info("no write older than the bound is missing any more", zap.Duration("after", e.After))
 	case gossip.OriginHeld:
 		l.sampled.Warn("an origin's stream waits: its clock is ahead of this machine's by more than the maximum skew",
 			originField(e.Origin), zap.Duration("for", e.For))

@@ -86,6 +86,8 @@ func TestEventLogLevels(t *testing.T) {
 		"gap_found":       zap.InfoLevel,
 		"pull_timed_out":  zap.InfoLevel,
 		"epoch_adopted":   zap.InfoLevel,
+		"bound_kept":      zap.InfoLevel,
+		"bound_exceeded":  zap.WarnLevel,
 		"origin_held":     zap.WarnLevel,
 		"message_refused": zap.WarnLevel,
 	}

@@ -26,6 +26,8 @@ var events = []node.Event{
 	gossip.MessageRefused{},
 	node.WriteAccepted{},
 	node.EntriesMerged{},
+	node.BoundExceeded{},
+	node.BoundKept{},
 }
 
 // counts is how often each event happened, by its name. The set of names is
@@ -109,6 +111,10 @@ var (
 		"Inputs that wait for a turn or an answer.", []string{"queue"}, nil)
 	queueBytesDesc = prometheus.NewDesc("hearsay_queue_bytes",
 		"Bytes of the inputs that wait for a turn or an answer.", []string{"queue"}, nil)
+	stalenessDesc = prometheus.NewDesc("hearsay_staleness_seconds",
+		"Staleness that reads state, absent while it is unknown.", nil, nil)
+	lateDesc = prometheus.NewDesc("hearsay_bound_exceeded",
+		"1 while writes older than the bound may be missing here, else 0.", nil, nil)
 	frontsDesc = prometheus.NewDesc("hearsay_open_fronts",
 		"Fronts that are the latest or in use by readers.", nil, nil)
 	streamsDesc = prometheus.NewDesc("hearsay_link_streams_total",
@@ -126,7 +132,7 @@ var (
 // Describe implements prometheus.Collector.
 func (c statusCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		eventsDesc, marksDesc, frontsDesc, peersDesc, aheadDesc, behindDesc, queueDesc, queueBytesDesc,
+		eventsDesc, marksDesc, stalenessDesc, lateDesc, frontsDesc, peersDesc, aheadDesc, behindDesc, queueDesc, queueBytesDesc,
 		queueWaitingDesc, streamsDesc, bytesInDesc, bytesOutDesc, lostDesc,
 	} {
 		out <- d
@@ -140,6 +146,14 @@ func (c statusCollector) Collect(out chan<- prometheus.Metric) {
 		out <- counter(eventsDesc, n, name)
 	}
 	out <- gauge(marksDesc, len(s.Marks))
+	if stale := s.Freshness.Staleness; stale != nil {
+		out <- gauge(stalenessDesc, *stale)
+	}
+	late := 0
+	if !s.Freshness.ExceededSince.IsZero() {
+		late = 1
+	}
+	out <- gauge(lateDesc, late)
 	out <- gauge(frontsDesc, c.host.fronts.count())
 	connected := 0
 	for _, p := range s.Peers {
@@ -175,6 +189,6 @@ func counter(d *prometheus.Desc, v uint64, labels ...string) prometheus.Metric {
 	return prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 }
 
-func gauge[N int | int64 | uint64](d *prometheus.Desc, v N, labels ...string) prometheus.Metric {
+func gauge[N int | int64 | uint64 | float64](d *prometheus.Desc, v N, labels ...string) prometheus.Metric {
 	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...)
 }

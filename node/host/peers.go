@@ -3,6 +3,7 @@ package host
 import (
 	"sync"
 
+	"hearsay/clock"
 	"hearsay/store"
 )
 
@@ -12,18 +13,24 @@ type peerTable struct {
 	maxOrigins int // kept of each peer
 
 	mu   sync.Mutex
-	have map[store.NodeID]*store.Watermarks
+	have map[store.NodeID]*word
+}
+
+// A word is what a peer said last.
+type word struct {
+	marks store.Watermarks
+	w     clock.Timestamp
 }
 
 func newPeerTable(maxOrigins int) *peerTable {
-	return &peerTable{maxOrigins: maxOrigins, have: make(map[store.NodeID]*store.Watermarks)}
+	return &peerTable{maxOrigins: maxOrigins, have: make(map[store.NodeID]*word)}
 }
 
 // up adds a peer, of which nothing is known until it tells.
 func (t *peerTable) up(id store.NodeID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.have[id] = new(store.Watermarks)
+	t.have[id] = new(word)
 }
 
 func (t *peerTable) down(id store.NodeID) {
@@ -33,7 +40,7 @@ func (t *peerTable) down(id store.NodeID) {
 }
 
 // tell notes how far a peer is. One that is not up is not listened to.
-func (t *peerTable) tell(id store.NodeID, marks store.Watermarks) {
+func (t *peerTable) tell(id store.NodeID, marks store.Watermarks, w clock.Timestamp) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	have := t.have[id]
@@ -41,10 +48,23 @@ func (t *peerTable) tell(id store.NodeID, marks store.Watermarks) {
 		return
 	}
 	for _, m := range marks {
-		if len(*have) < t.maxOrigins || have.At(m.Origin) > 0 {
-			have.Raise(m.Origin, m.Seq)
+		if len(have.marks) < t.maxOrigins || have.marks.At(m.Origin) > 0 {
+			have.marks.Raise(m.Origin, m.Seq)
 		}
 	}
+	if w.Compare(have.w) > 0 {
+		have.w = w
+	}
+}
+
+// w returns the peer's W as it said it last, zero if it has not.
+func (t *peerTable) w(id store.NodeID) clock.Timestamp {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if have := t.have[id]; have != nil {
+		return have.w
+	}
+	return clock.Timestamp{}
 }
 
 // lag returns how many writes the peer says it holds that marks lack, and how
@@ -52,11 +72,11 @@ func (t *peerTable) tell(id store.NodeID, marks store.Watermarks) {
 func (t *peerTable) lag(id store.NodeID, marks store.Watermarks) (ahead, behind uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	have := t.have[id]
-	if have == nil {
-		have = new(store.Watermarks)
+	var have store.Watermarks
+	if said := t.have[id]; said != nil {
+		have = said.marks
 	}
-	return missing(marks, *have), missing(*have, marks)
+	return missing(marks, have), missing(have, marks)
 }
 
 // missing counts the writes that there covers and here does not.

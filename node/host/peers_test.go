@@ -38,10 +38,10 @@ func TestPeerLag(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPeerTable(3)
-			p.tell("p", own) // not up: not heard
+			p.tell("p", own, clock.Timestamp{Wall: 9}) // not up: not heard
 			p.up("p")
 			for _, w := range tt.told {
-				p.tell("p", w)
+				p.tell("p", w, clock.Timestamp{})
 			}
 			if ahead, behind := p.lag("p", own); ahead != tt.ahead || behind != tt.behind {
 				t.Errorf("lag = %d ahead, %d behind, want %d and %d", ahead, behind, tt.ahead, tt.behind)
@@ -51,5 +51,23 @@ func TestPeerLag(t *testing.T) {
 				t.Errorf("behind = %d once it is down, want all 15", behind)
 			}
 		})
+	}
+}
+
+func TestPeerW(t *testing.T) {
+	p := newPeerTable(3)
+	p.tell("p", nil, clock.Timestamp{Wall: 9}) // not up: not heard
+	p.up("p")
+	if got := p.w("p"); !got.IsZero() {
+		t.Errorf("W = %v before the peer said one, want none", got)
+	}
+	p.tell("p", nil, clock.Timestamp{Wall: 5})
+	p.tell("p", nil, clock.Timestamp{Wall: 3}) // an old word comes late
+	if got := p.w("p"); got.Wall != 5 {
+		t.Errorf("W = %v, want wall 5", got)
+	}
+	p.down("p")
+	if got := p.w("p"); !got.IsZero() {
+		t.Errorf("W = %v once the peer is down, want none", got)
 	}
 }

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"time"
 
+	"hearsay/clock"
+	"hearsay/node"
 	"hearsay/node/admin"
 	"hearsay/node/api"
+	"hearsay/node/kv"
 	"hearsay/store"
 )
 
@@ -59,15 +62,19 @@ const caughtUp = 10 * time.Second
 
 // Status returns what the node is and how far it is, for people.
 func (h *Host) Status() admin.Status {
-	marks := h.marks()
+	v := h.View()
+	defer v.Close()
+	marks := v.Front.Marks
 	return admin.Status{
 		ID:      h.identity.Node,
 		Name:    h.identity.Name,
 		Region:  h.identity.Region,
 		Cluster: h.identity.Cluster,
 		Started: h.started,
-		Marks:   showMarks(marks),
-		Peers:   h.showPeers(marks),
+
+		Freshness: h.showFreshness(v),
+		Marks:     showMarks(marks),
+		Peers:     h.showPeers(v),
 		Queues: []admin.Queue{
 			h.showQueue("clients", &h.loop.inbox.clients),
 			h.showQueue("peers", &h.loop.inbox.peers),
@@ -76,14 +83,55 @@ func (h *Host) Status() admin.Status {
 	}
 }
 
-// marks returns how far the latest front is.
-func (h *Host) marks() store.Watermarks {
-	f := h.fronts.acquire()
-	if f == nil {
-		return nil
+// lookEvery is how often the loop renews what people may look at: it is as long
+// as the roster, too much for every turn.
+const lookEvery = 100 * time.Millisecond
+
+// keepProgress keeps how far n is. Only the loop may ask n.
+func (h *Host) keepProgress(n *node.Node) {
+	now := h.cfg.Clock.Read().Mono
+	if now < h.lookDue {
+		return
 	}
-	defer f.release()
-	return f.Marks // immutable, and not of the snapshot
+	h.lookDue = now + lookEvery
+	p := n.Progress()
+	h.progress.Store(&p)
+}
+
+func (h *Host) showFreshness(v *kv.View) admin.Freshness {
+	f := admin.Freshness{
+		W:       showTimestamp(v.Front.W),
+		Bound:   h.cfg.Node.Bound.Seconds(),
+		MaxSkew: h.cfg.Node.MaxSkew.Seconds(),
+	}
+	if stale, known := v.Front.Staleness(v.Now); known {
+		f.Staleness = seconds(stale)
+	}
+	p := h.progress.Load()
+	if p.Late != 0 {
+		f.ExceededSince = time.Unix(0, p.Late)
+	}
+	f.Epoch, f.Members = p.Epoch, make([]admin.Member, len(p.Members))
+	for i, m := range p.Members {
+		f.Members[i] = admin.Member{ID: m.Node, Region: m.Region, Closed: showTimestamp(m.Covered)}
+		if !m.Covered.IsZero() {
+			f.Members[i].Age = seconds(time.Duration(v.Now.Wall - m.Covered.Wall))
+		}
+	}
+	return f
+}
+
+// showTimestamp returns t as text, empty for none.
+func showTimestamp(t clock.Timestamp) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.String()
+}
+
+// seconds returns d to the millisecond.
+func seconds(d time.Duration) *float64 {
+	return new(float64(d.Milliseconds()) / 1e3)
 }
 
 func showMarks(marks store.Watermarks) []admin.Mark {
@@ -99,12 +147,15 @@ func showMarks(marks store.Watermarks) []admin.Mark {
 	return shown
 }
 
-func (h *Host) showPeers(marks store.Watermarks) []admin.Peer {
+func (h *Host) showPeers(v *kv.View) []admin.Peer {
 	members := h.links.Members()
 	shown := make([]admin.Peer, len(members))
 	for i, m := range members {
 		p := admin.Peer{ID: m.ID, Name: m.Name, Region: m.Region, Peer: m.Addr, API: m.API, Connected: m.Connected}
-		p.Ahead, p.Behind = h.peers.lag(m.ID, marks)
+		p.Ahead, p.Behind = h.peers.lag(m.ID, v.Front.Marks)
+		if w := h.peers.w(m.ID); !w.IsZero() {
+			p.Staleness = seconds(time.Duration(v.Now.Wall-w.Wall) + h.cfg.Node.MaxSkew)
+		}
 		shown[i] = p
 	}
 	return shown
