@@ -20,8 +20,8 @@ export CGO_ENABLED ?= 0
 # $(call need,command,package) installs a system package for a missing command.
 need = command -v $(1) >/dev/null || { \
 	command -v apt-get >/dev/null || { echo "$(1) is missing and there is no apt-get: install $(1), then try again" >&2; exit 1; }; \
-	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	echo "$(1) is missing: installing $(2) with $$sudo apt-get"; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo "; \
+	echo "$(1) is missing: installing $(2) with $${sudo}apt-get"; \
 	$$sudo apt-get update && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $(2); }
 
 help: ## list the targets
@@ -31,7 +31,7 @@ dev: build ## a whole cluster on this machine; ARGS="--regions 3"
 	bin/hearsay dev $(ARGS)
 
 build: ## the binary, into bin/
-	go build -trimpath -o bin/ ./cmd/hearsay
+	go build -o bin/ ./cmd/hearsay
 
 test: ## go vet and every test, real clients and a real browser included
 	@$(call need,npm,npm)
