@@ -127,6 +127,7 @@ func valid() map[string][]byte {
 		"status": pack(kindStatus, packedStatus),
 		"pull":   pack(kindPull, packedPull),
 		"roster": pack(kindRoster, packedRoster),
+		"none":   pack(kindRoster, with(packedRoster, fields{0, "", list{}, "", 0, 0}, 4)), // an epoch spelt out
 	}
 }
 
