@@ -81,6 +81,9 @@ var mayImport = map[string]place{
 
 	"sim": {pure: true, ours: []string{"clock", "store", "store/memstore", "gossip", "gossip/wire", "node", "node/kv"}},
 
+	// Models of the rules, which know nothing of the code.
+	"sim/model": {pure: true},
+
 	// What a command needs of a node's inside, the host gives.
 	"cmd/hearsay": {
 		ours:   []string{"clock", "store", "node", "node/kv", "node/admin", "node/host", "node/host/link", "node/host/wan", "sim"},
