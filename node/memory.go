@@ -44,7 +44,7 @@ func (n *Node) recall() (roster.Ledger, error) {
 	}
 	n.hlc.Restore(n.bound)
 	n.past, n.wall = n.bound, n.bound.Wall
-	_, n.member = ledger.Epoch.Member(n.cfg.ID)
+	n.join(ledger.Epoch)
 	return ledger, nil
 }
 
@@ -68,11 +68,16 @@ func (n *Node) remember() error {
 	if err := n.open().SetMemo(memoRoster, text); err != nil {
 		return fmt.Errorf("write roster: %w", err)
 	}
-	// A newcomer stamps above where it was admitted, and nothing before.
-	var m roster.Member
-	m, n.member = ledger.Epoch.Member(n.cfg.ID)
-	n.hlc.Restore(m.Since)
+	n.join(ledger.Epoch)
 	return nil
+}
+
+// join makes the node a member if e says so. It stamps above where it was
+// admitted, and nothing before.
+func (n *Node) join(e roster.Epoch) {
+	var m roster.Member
+	m, n.member = e.Member(n.cfg.ID)
+	n.hlc.Restore(m.Since)
 }
 
 // Ready returns why the node takes no writes at now, nil if it does.

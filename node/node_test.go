@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -217,6 +218,22 @@ func TestRestartBeginsANewOrigin(t *testing.T) {
 	}
 	if got := b.Front.Marks.At(first.Origin); got != 1 {
 		t.Errorf("watermark of the former origin = %d, want 1", got)
+	}
+}
+
+// A member that crashed before it had closed anything has nothing on its disk
+// above where it was admitted but the roster itself.
+func TestRestartedMemberStampsAboveItsAdmission(t *testing.T) {
+	st := memstore.New()
+	since := clock.Timestamp{Wall: 100 * second}
+	ledger := fmt.Sprintf(`{"Epoch":{"Number":1,"Founder":"b","Members":[{"Node":"a","Since":{"Wall":%d}}],"Sponsor":"b"}}`, since.Wall)
+	b := st.NewBatch()
+	if err := errors.Join(b.SetMemo("roster", []byte(ledger)), b.Commit(true), b.Close()); err != nil {
+		t.Fatal(err)
+	}
+	out := write(t, open(t, "a", st), at(99), put("k", "v"))
+	if got := out.Replies[0].Version.Timestamp; got.Compare(since) <= 0 {
+		t.Errorf("write has %v, want it above the admission at %v", got, since)
 	}
 }
 
