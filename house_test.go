@@ -54,6 +54,7 @@ var mayImport = map[string]place{
 	"store/pebblestore": {ours: []string{"clock", "store"}, others: []string{pebble}},
 
 	"gossip/roster": {pure: true, ours: []string{"clock", "store"}},
+	"gossip/view":   {pure: true, ours: []string{"clock", "store"}},
 	"gossip":        {pure: true, ours: []string{"clock", "store", "gossip/roster"}},
 	"gossip/wire":   {pure: true, ours: []string{"clock", "store", "gossip", "gossip/roster"}, others: []string{msgpack}},
 

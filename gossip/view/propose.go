@@ -1,0 +1,139 @@
+package view
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"hearsay/store"
+)
+
+// watch sees which set of nodes fits now, and proposes it as a view if it is
+// another than the view's and stays so. Granters of the region propose; to each
+// its turn, lest they propose at once.
+func (r *Region) watch() {
+	r.watching = never
+	if self := r.peer(r.self); self == nil || !self.node || !self.granter {
+		return
+	}
+	set := r.fitting()
+	if slices.Equal(set, r.ledger.View.Nodes) || !slices.Contains(set, r.self) {
+		set = nil
+	}
+	if !slices.Equal(set, r.wanted) {
+		r.wanted, r.propose = set, r.now.Mono+r.patience(set)
+	}
+	if r.wanted != nil && r.now.Mono >= r.propose {
+		r.learn(View{ID{r.ledger.View.Number + 1, r.self}, r.wanted})
+		for _, p := range r.peers {
+			if p.id != r.self {
+				r.send(p, Message{Step: Answer})
+			}
+		}
+		r.wanted = nil
+	}
+	r.watching = r.now.Mono + r.cfg.Renew
+	if r.wanted != nil {
+		r.watching = min(r.watching, r.propose)
+	}
+	for _, p := range r.peers {
+		if p.node && !r.silent(p.heard) {
+			r.watching = min(r.watching, p.heard+r.cfg.Silence)
+		}
+	}
+}
+
+// patience is how long this node waits for another granter of set to propose it.
+func (r *Region) patience(set []store.NodeID) time.Duration {
+	rank := time.Duration(0)
+	for _, id := range set {
+		if id == r.self {
+			break
+		}
+		if p := r.peer(id); p != nil && p.granter {
+			rank++
+		}
+	}
+	jitter := time.Duration(r.draw("view patience", r.ledger.View.Number, uint64(r.now.Mono)) % uint64(r.cfg.Retry))
+	return r.cfg.Settle + rank*r.cfg.Retry + jitter
+}
+
+// fitting returns the nodes that could be a view together: each is heard, reaches
+// a majority of the granters, and has none of the others in its deaf list. Where
+// two exclude each other, the one with fewer complaints against it stays.
+func (r *Region) fitting() []store.NodeID {
+	type candidate struct {
+		id         store.NodeID
+		deaf       []store.NodeID
+		complaints int
+	}
+	var all []candidate
+	for _, p := range r.peers {
+		c := candidate{id: p.id, deaf: p.deaf}
+		if p.id == r.self {
+			c.deaf = r.deaf()
+		} else if !p.node || r.silent(p.heard) {
+			continue
+		}
+		if r.reached(c.deaf) >= r.majority() {
+			all = append(all, c)
+		}
+	}
+	for i := range all {
+		for _, c := range all {
+			if slices.Contains(c.deaf, all[i].id) {
+				all[i].complaints++
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.complaints, b.complaints), strings.Compare(string(a.id), string(b.id)))
+	})
+	var chosen []candidate
+	for _, c := range all {
+		fits := len(chosen) < r.cfg.MaxNodes
+		for _, d := range chosen {
+			fits = fits && !slices.Contains(c.deaf, d.id) && !slices.Contains(d.deaf, c.id)
+		}
+		if fits {
+			chosen = append(chosen, c)
+		}
+	}
+	set := make([]store.NodeID, len(chosen))
+	for i, c := range chosen {
+		set[i] = c.id
+	}
+	slices.Sort(set)
+	return set
+}
+
+// reached counts the granters that are not in deaf.
+func (r *Region) reached(deaf []store.NodeID) int {
+	n := 0
+	for _, p := range r.peers {
+		if p.granter && !slices.Contains(deaf, p.id) {
+			n++
+		}
+	}
+	return n
+}
+
+// deaf returns the peers, sorted, that do not answer this node, are not heard by
+// it, or do not confirm its writes.
+func (r *Region) deaf() []store.NodeID {
+	self := r.peer(r.self)
+	var deaf []store.NodeID
+	for _, p := range r.peers {
+		switch {
+		case p.id == r.self:
+		case p.granter && r.silent(p.answered),
+			p.node && self.granter && r.silent(p.heard),
+			p.node && r.lags(p):
+			deaf = append(deaf, p.id)
+		}
+	}
+	return deaf
+}
+
+func (r *Region) silent(since time.Duration) bool { return r.now.Mono-since >= r.cfg.Silence }
