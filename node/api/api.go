@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"hearsay/node"
@@ -28,6 +27,9 @@ var (
 type Backend interface {
 	// View returns the latest front at the present reading. The caller closes it.
 	View() *kv.View
+	// Fresher returns a channel that is closed when views are fresher, or nil if
+	// they never will be: the node has stopped. Take it before the view.
+	Fresher() <-chan struct{}
 	// Write has the node accept ws, in order, and waits until all are
 	// acknowledged. It returns their replies in the same order. The node keeps
 	// what ws point to.
@@ -49,7 +51,6 @@ const (
 	headerNode        = "Hearsay-Node"
 	headerVersion     = "Hearsay-Version"
 	headerConsistency = "Hearsay-Consistency"
-	headerStaleness   = "Hearsay-Staleness"
 )
 
 // Identify has every answer of h name the node that gave it.
@@ -59,19 +60,6 @@ func Identify(id Identity, h http.Handler) http.Handler {
 		w.Header().Set(headerNode, id.Name)
 		h.ServeHTTP(w, r)
 	})
-}
-
-// Look returns the latest view of b and has the answer state its staleness: how
-// many seconds old the newest write may be that it does not show.
-func Look(h http.Header, b Backend) *kv.View {
-	v := b.View()
-	stale, known := v.Front.Staleness(v.Now)
-	if known {
-		h.Set(headerStaleness, strconv.FormatFloat(stale.Seconds(), 'f', 3, 64))
-	} else {
-		h.Set(headerStaleness, "unknown")
-	}
-	return v
 }
 
 // Versioned has the answer name the version that was read or written.

@@ -155,12 +155,7 @@ func (h *handler) delete(w http.ResponseWriter, r *http.Request, ref, key string
 
 // write has the node accept the write that check makes of the request.
 func (h *handler) write(w http.ResponseWriter, r *http.Request, ref string, check func(v *kv.View, ns string) (node.Write, error)) error {
-	v, ns, err := h.open(w, r, ref)
-	if err != nil {
-		return err
-	}
-	write, err := check(v, ns)
-	v.Close()
+	write, err := h.checked(r, ref, check)
 	if err != nil {
 		return err
 	}
@@ -172,6 +167,16 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, ref string, chec
 	api.Written(w.Header())
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+func (h *handler) checked(r *http.Request, ref string, check func(v *kv.View, ns string) (node.Write, error)) (node.Write, error) {
+	v := h.backend.View()
+	defer v.Close()
+	ns, err := h.resolve(r, v, ref)
+	if err != nil {
+		return node.Write{}, err
+	}
+	return check(v, ns)
 }
 
 // A listed is a kv.Listed as the runtime reads it: metadata is a string of JSON.
@@ -245,20 +250,27 @@ func (h *handler) bulkGet(w http.ResponseWriter, r *http.Request, ref string) er
 	return nil
 }
 
-// open returns a view and the id of the namespace that ref names. The caller
+// open returns a view for a read and the id of the namespace that ref names. The caller
 // closes the view.
 func (h *handler) open(w http.ResponseWriter, r *http.Request, ref string) (v *kv.View, ns string, err error) {
-	v = api.Look(w.Header(), h.backend)
-	ns, err = v.Resolve(ref)
-	var e *kv.Error
-	if h.create && errors.As(err, &e) && e.Code == kv.CodeNamespaceNotFound {
-		ns, err = h.createNamespace(r, v, ref)
+	if v, err = api.Look(w, r, h.backend); err != nil {
+		return nil, "", err
 	}
-	if err != nil {
+	if ns, err = h.resolve(r, v, ref); err != nil {
 		v.Close()
 		return nil, "", err
 	}
 	return v, ns, nil
+}
+
+// resolve returns the id of the namespace that ref names in v, or will name.
+func (h *handler) resolve(r *http.Request, v *kv.View, ref string) (ns string, err error) {
+	ns, err = v.Resolve(ref)
+	var e *kv.Error
+	if h.create && errors.As(err, &e) && e.Code == kv.CodeNamespaceNotFound {
+		return h.createNamespace(r, v, ref)
+	}
+	return ns, err
 }
 
 func (h *handler) createNamespace(r *http.Request, v *kv.View, title string) (ns string, err error) {

@@ -217,7 +217,10 @@ func (h *handler) bulkGet(w http.ResponseWriter, r *http.Request, rt route) erro
 	if err := json.Unmarshal(data, &body); err != nil {
 		return invalid("could not parse the body: %v", err)
 	}
-	v := api.Look(w.Header(), h.backend)
+	v, err := api.Look(w, r, h.backend)
+	if err != nil {
+		return err
+	}
 	defer v.Close()
 	if err := v.CheckNamespace(rt.namespace); err != nil {
 		return err

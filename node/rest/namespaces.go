@@ -49,7 +49,10 @@ func (h *handler) listNamespaces(w http.ResponseWriter, r *http.Request, _ route
 	if err != nil {
 		return err
 	}
-	v := api.Look(w.Header(), h.backend)
+	v, err := api.Look(w, r, h.backend)
+	if err != nil {
+		return err
+	}
 	defer v.Close()
 	all, err := v.Namespaces()
 	if err != nil {
@@ -96,8 +99,11 @@ func (h *handler) createNamespace(w http.ResponseWriter, r *http.Request, _ rout
 	return h.change(w, r, ws, show(n))
 }
 
-func (h *handler) getNamespace(w http.ResponseWriter, _ *http.Request, rt route) error {
-	v := api.Look(w.Header(), h.backend)
+func (h *handler) getNamespace(w http.ResponseWriter, r *http.Request, rt route) error {
+	v, err := api.Look(w, r, h.backend)
+	if err != nil {
+		return err
+	}
 	defer v.Close()
 	n, err := v.Namespace(rt.namespace)
 	if err != nil {

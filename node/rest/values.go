@@ -35,7 +35,10 @@ func (h *handler) listKeys(w http.ResponseWriter, r *http.Request, rt route) err
 	if err != nil {
 		return err
 	}
-	v := api.Look(w.Header(), h.backend)
+	v, err := api.Look(w, r, h.backend)
+	if err != nil {
+		return err
+	}
 	defer v.Close()
 	if err := v.CheckNamespace(rt.namespace); err != nil {
 		return err
@@ -55,8 +58,11 @@ func (h *handler) listKeys(w http.ResponseWriter, r *http.Request, rt route) err
 }
 
 // entry returns what the route's key holds.
-func (h *handler) entry(w http.ResponseWriter, rt route) (*store.Entry, error) {
-	v := api.Look(w.Header(), h.backend)
+func (h *handler) entry(w http.ResponseWriter, r *http.Request, rt route) (*store.Entry, error) {
+	v, err := api.Look(w, r, h.backend)
+	if err != nil {
+		return nil, err
+	}
 	defer v.Close()
 	if err := v.CheckNamespace(rt.namespace); err != nil {
 		return nil, err
@@ -68,8 +74,8 @@ func (h *handler) entry(w http.ResponseWriter, rt route) (*store.Entry, error) {
 	return e, err
 }
 
-func (h *handler) getValue(w http.ResponseWriter, _ *http.Request, rt route) error {
-	e, err := h.entry(w, rt)
+func (h *handler) getValue(w http.ResponseWriter, r *http.Request, rt route) error {
+	e, err := h.entry(w, r, rt)
 	if err != nil {
 		return err
 	}
@@ -83,8 +89,8 @@ func (h *handler) getValue(w http.ResponseWriter, _ *http.Request, rt route) err
 	return nil
 }
 
-func (h *handler) getMetadata(w http.ResponseWriter, _ *http.Request, rt route) error {
-	e, err := h.entry(w, rt)
+func (h *handler) getMetadata(w http.ResponseWriter, r *http.Request, rt route) error {
+	e, err := h.entry(w, r, rt)
 	if err != nil {
 		return err
 	}

@@ -26,11 +26,13 @@ type Backend struct {
 	mu    sync.Mutex
 	node  *node.Node
 	front *node.Front
-	now   clock.Reading
-	sizes []int // writes of each call
-	fail  error
-	left  int // calls until fail
-	views int
+	// fresher is closed when W of front rises.
+	fresher chan struct{}
+	now     clock.Reading
+	sizes   []int // writes of each call
+	fail    error
+	left    int // calls until fail
+	views   int
 }
 
 // New returns a Backend for as long as t runs, which fails if views are left
@@ -44,7 +46,7 @@ func New(t testing.TB) *Backend {
 	if err != nil {
 		t.Fatalf("new node: %v", err)
 	}
-	b := &Backend{t: t, node: n, now: clock.Reading{Wall: Epoch * int64(time.Second)}}
+	b := &Backend{t: t, node: n, fresher: make(chan struct{}), now: clock.Reading{Wall: Epoch * int64(time.Second)}}
 	b.turn()
 	t.Cleanup(func() {
 		b.mu.Lock()
@@ -54,6 +56,22 @@ func New(t testing.TB) *Backend {
 		}
 	})
 	return b
+}
+
+// Turn has the node take a turn, which closes the present time.
+func (b *Backend) Turn() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.turn()
+}
+
+// Stop makes the node one that has stopped.
+func (b *Backend) Stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.front = &node.Front{Entries: b.front.Entries}
+	close(b.fresher)
+	b.fresher = nil
 }
 
 // Advance moves the clock.
@@ -90,6 +108,13 @@ func (b *Backend) View() *kv.View {
 	}}
 }
 
+// Fresher implements api.Backend.
+func (b *Backend) Fresher() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fresher
+}
+
 // Write implements api.Backend.
 func (b *Backend) Write(_ context.Context, ws []node.Write) ([]node.Reply, error) {
 	b.mu.Lock()
@@ -120,6 +145,10 @@ func (b *Backend) turn() []node.Reply {
 		b.t.Errorf("flush: %v", err)
 	}
 	if out.Front != nil {
+		if b.front != nil && b.front.W != out.Front.W {
+			close(b.fresher)
+			b.fresher = make(chan struct{})
+		}
 		b.front = out.Front
 	}
 	return out.Replies
