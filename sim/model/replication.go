@@ -232,8 +232,13 @@ func (m Replication) stopped(s *ReplicationState, n, member uint8) bool {
 	if p.running && p.epoch.drops && p.epoch.subject == member && p.said>>n&1 != 0 {
 		return true
 	}
-	e := &s.epochs[s.epoch]
-	return s.epoch > 0 && e.drops && e.subject == member && e.members>>n&1 != 0
+	// It holds to that until it adopts the epoch, which tells it the end.
+	for i := s.nodes[n].epoch + 1; i <= s.epoch; i++ {
+		if e := &s.epochs[i]; e.drops && e.subject == member {
+			return true
+		}
+	}
+	return false
 }
 
 // w is the W of a node that holds r.
@@ -394,177 +399,6 @@ func (s *ReplicationState) next(r *replica, rank uint8) uint8 {
 		}
 	}
 	return 0
-}
-
-// Canon implements System.
-func (m Replication) Canon(s *ReplicationState) ReplicationState {
-	least, hash := *s, m.Hash(s)
-	for _, p := range permutations {
-		t := s.rename(p)
-		if h := m.Hash(&t); h < hash {
-			least, hash = t, h
-		}
-	}
-	return least
-}
-
-func (s *ReplicationState) rename(p [nodes]uint8) ReplicationState {
-	t := *s
-	for n := range s.nodes {
-		t.nodes[p[n]] = s.nodes[n]
-	}
-	for i := range s.count {
-		t.events[i].node = p[s.events[i].node]
-	}
-	call := func(e *epoch, used bool) {
-		e.members = rename(e.members, p)
-		if used {
-			e.subject = p[e.subject]
-		}
-	}
-	for i := range t.epochs {
-		call(&t.epochs[i], i > 0 && i <= int(s.epoch))
-	}
-	call(&t.proposal.epoch, s.proposal.running)
-	t.proposal.said = rename(s.proposal.said, p)
-	if s.scan.running {
-		t.scan.node, t.scan.donor = p[s.scan.node], p[s.scan.donor]
-	}
-	if s.backup.taken {
-		t.backup.node = p[s.backup.node]
-	}
-	return t
-}
-
-func flag(on bool) uint64 {
-	if on {
-		return 1
-	}
-	return 0
-}
-
-// Hash implements System.
-func (m Replication) Hash(s *ReplicationState) uint64 {
-	hold := func(h uint64, r *replica) uint64 {
-		return mix(h, uint64(r.store[0])|uint64(r.store[1])<<8|uint64(r.covered)<<16|uint64(r.rows)<<24|
-			uint64(r.heard)<<32|uint64(r.taken)<<40|uint64(r.floor)<<48)
-	}
-	h := uint64(s.count) | uint64(s.epoch)<<8 | uint64(s.restarts)<<16 | flag(s.lost)<<24 | uint64(s.restores)<<32
-	for i := range s.nodes {
-		n := &s.nodes[i]
-		h = hold(h, &n.memory)
-		if m.Bounds.Unsynced {
-			h = hold(h, &n.disk)
-		}
-		h = mix(h, uint64(n.epoch)|uint64(n.last)<<8|uint64(n.life)<<16|uint64(n.bar)<<24|uint64(n.standing)<<32)
-	}
-	for i := range s.count {
-		e := &s.events[i]
-		h = mix(h, uint64(e.kind)|uint64(e.node)<<8|uint64(e.key)<<16|uint64(e.life)<<24|uint64(e.epoch)<<32|uint64(e.need)<<40)
-	}
-	roster := func(h uint64, e *epoch) uint64 {
-		return mix(h, uint64(e.members)|uint64(e.subject)<<8|uint64(e.bar)<<16|uint64(e.end)<<24|flag(e.drops)<<32)
-	}
-	for i := range s.epoch {
-		h = roster(h, &s.epochs[i+1])
-	}
-	if s.proposal.running {
-		h = mix(roster(h, &s.proposal.epoch), uint64(s.proposal.said))
-	}
-	if c := &s.scan; c.running {
-		h = mix(h, uint64(c.node)|uint64(c.donor)<<8|uint64(c.at)<<16|uint64(c.staged[0])<<24|uint64(c.staged[1])<<32|
-			uint64(c.marks)<<40|uint64(c.w)<<48|uint64(c.floor)<<56)
-	}
-	if s.backup.taken {
-		h = mix(hold(h, &s.backup.disk), uint64(s.backup.node))
-	}
-	return h
-}
-
-// Broken implements System.
-func (m Replication) Broken(s *ReplicationState) (promise, how string) {
-	if s.lost {
-		return "C5", "a write lost to what its node had shown"
-	}
-	var floor uint8
-	for n := range s.nodes {
-		floor = max(floor, s.nodes[n].memory.floor)
-	}
-	for n := range uint8(nodes) {
-		if s.nodes[n].standing != ready {
-			continue
-		}
-		if promise, how = m.brokenAt(s, n, floor); promise != "" {
-			return promise, how
-		}
-	}
-	for a := range uint8(nodes) {
-		for b := range a {
-			if how := m.differ(s, a, b); how != "" {
-				return "I4", how
-			}
-		}
-	}
-	return "", ""
-}
-
-// brokenAt is Broken for one node. Floor is the highest of any node.
-func (m Replication) brokenAt(s *ReplicationState, n, floor uint8) (promise, how string) {
-	r := &s.nodes[n].memory
-	w := m.w(s, n, r)
-	if r.floor > w {
-		return "F<=W", name(n) + " has its floor above its W"
-	}
-	for rank := uint8(1); rank <= s.count; rank++ {
-		e := s.at(rank)
-		if !e.write() {
-			continue
-		}
-		held := r.store[e.key]
-		if r.covered&bit(rank) != 0 && held < rank && rank > r.floor {
-			return "I1", name(n) + " covers " + s.tell(rank) + " and holds neither it nor what supersedes it"
-		}
-		if s.excluded(rank, s.epoch) {
-			continue
-		}
-		// Absent is as good as deleted, once the floor has passed the deletion.
-		collected := held == 0 && r.floor >= rank && s.endsDeleted(rank, r.floor)
-		if rank <= w && held < rank && !collected {
-			return "C4", name(n) + " has W " + s.tell(w) + " without " + s.tell(rank)
-		}
-		if e.kind == deletion && rank <= floor && held != 0 && held < rank && s.member(s.epoch, n) {
-			return "C7", name(n) + " shows " + s.tell(held) + " although " + s.tell(rank) + " is below a floor"
-		}
-	}
-	return "", ""
-}
-
-// endsDeleted reports whether the newest write at or below floor of the key of the
-// write of a rank is a deletion.
-func (s *ReplicationState) endsDeleted(rank, floor uint8) bool {
-	for i := floor; i >= rank; i-- {
-		if e := s.at(i); e.write() && e.key == s.at(rank).key && !s.excluded(i, s.epoch) {
-			return e.kind == deletion
-		}
-	}
-	return false
-}
-
-// differ says which key two nodes hold differently though all of it is at or below
-// both their W, and their floors are equal.
-func (m Replication) differ(s *ReplicationState, a, b uint8) string {
-	x, y := &s.nodes[a], &s.nodes[b]
-	if x.standing != ready || y.standing != ready || x.memory.floor != y.memory.floor ||
-		!s.member(s.epoch, a) || !s.member(s.epoch, b) {
-		return ""
-	}
-	w := min(m.w(s, a, &x.memory), m.w(s, b, &y.memory))
-	for k := range m.Bounds.Keys {
-		if p, q := x.memory.store[k], y.memory.store[k]; p != q && max(p, q) <= w {
-			return name(a) + " and " + name(b) + " are equal by W and floor and differ in a key: " + s.tell(p) + ", " + s.tell(q)
-		}
-	}
-	return ""
 }
 
 // newest returns the greatest rank in a set.
