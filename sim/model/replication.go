@@ -259,9 +259,12 @@ func (m Replication) w(s *ReplicationState, n uint8, r *replica) uint8 {
 // counts reports whether W has to wait for node k: a member, or who was one as long
 // as its streams are not held to their ends.
 func (s *ReplicationState) counts(e, k uint8, r *replica) bool {
-	if s.member(e, k) {
-		return true
-	}
+	return s.member(e, k) || s.unended(e, k, r)
+}
+
+// unended reports whether r lacks something of what node k wrote until an epoch up
+// to e dropped it.
+func (s *ReplicationState) unended(e, k uint8, r *replica) bool {
 	for i := uint8(1); i <= e; i++ {
 		if by := &s.epochs[i]; by.drops && by.subject == k && by.end&^r.covered != 0 {
 			return true
@@ -275,7 +278,7 @@ func (m Replication) closed(s *ReplicationState, n, k uint8, r *replica) uint8 {
 	var best uint8
 	e := s.nodes[n].epoch
 	for i := uint8(1); i <= e; i++ {
-		if by := &s.epochs[i]; !by.drops && by.subject == k {
+		if by := &s.epochs[i]; !by.drops && by.subject == k && !s.unended(e, k, r) {
 			best = max(best, by.bar)
 		}
 	}
