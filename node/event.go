@@ -20,6 +20,11 @@ type (
 		Version store.Version
 		Delete  bool
 	}
+	// WriteRepeated says that a client's write was there already, by its Request.
+	WriteRepeated struct {
+		Key     store.Key
+		Version store.Version
+	}
 	// EntriesMerged says how many of a frame's entries won over what was held.
 	EntriesMerged struct{ Offered, Won int }
 	// BoundExceeded says that writes older than the bound may be missing here.
@@ -31,9 +36,20 @@ type (
 	}
 	// BoundKept says that they are not any more, after so long.
 	BoundKept struct{ After time.Duration }
+	// UpdateLost says that a write lost to another whose origin had not known it:
+	// both met here. It comes once for each two.
+	UpdateLost struct {
+		Key           store.Key
+		Loser, Winner store.Version
+		// Doubtful says that the winner's origin may have known the loser: its node
+		// had restarted, or knew more than an entry can say.
+		Doubtful bool
+	}
 )
 
 func (WriteAccepted) EventName() string { return "write_accepted" }
+func (WriteRepeated) EventName() string { return "write_repeated" }
 func (EntriesMerged) EventName() string { return "entries_merged" }
 func (BoundExceeded) EventName() string { return "bound_exceeded" }
 func (BoundKept) EventName() string     { return "bound_kept" }
+func (UpdateLost) EventName() string    { return "update_lost" }

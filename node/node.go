@@ -53,6 +53,7 @@ type Node struct {
 	w     clock.Timestamp // of the last front …
 	ready bool            // … and whether it said that the node takes writes
 
+	losses  losses
 	ticket  Ticket
 	replies []Reply
 	fresh   bool  // no front was given yet
@@ -88,6 +89,11 @@ func New(cfg Config, st store.Store) (*Node, error) {
 		hlc:   clock.NewHLC(cfg.MaxSkew),
 		marks: marks,
 		fresh: true,
+		losses: losses{
+			pairs:     make(map[versions]struct{}),
+			known:     make(map[store.Key]lost),
+			forgotten: store.Known{Maybe: newest},
+		},
 	}
 	n.hlc.Restore(newest)
 	ledger, err := n.recall()
@@ -99,8 +105,10 @@ func New(cfg Config, st store.Store) (*Node, error) {
 	return n, nil
 }
 
-// Write accepts w and returns the ticket under which a later Output replies. An
-// error means that w is refused, or that the node has failed; see Flush.
+// Write accepts w and returns the ticket under which a later Output replies. A
+// write whose Request the key's present entry has is that entry's: nothing is
+// written, and the reply has its version. An error means that w is refused, or
+// that the node has failed; see Flush.
 func (n *Node) Write(now clock.Reading, w Write) (Ticket, error) {
 	n.look(now)
 	if err := w.validate(); err != nil {
@@ -119,7 +127,6 @@ func (n *Node) Write(now clock.Reading, w Write) (Ticket, error) {
 	}
 	n.ticket++
 	n.replies = append(n.replies, Reply{Ticket: n.ticket, Version: version})
-	n.observe(WriteAccepted{Key: w.Key, Version: version, Delete: w.Delete})
 	return n.ticket, nil
 }
 
@@ -129,6 +136,10 @@ func (n *Node) accept(now clock.Reading, w Write) (store.Version, error) {
 	old, err := n.current(w.Key)
 	if err != nil {
 		return store.Version{}, err
+	}
+	if old != nil && w.Request != "" && w.Request == old.Request {
+		n.observe(WriteRepeated{Key: w.Key, Version: old.Version})
+		return old.Version, nil
 	}
 	var above clock.Timestamp
 	if old != nil {
@@ -143,6 +154,10 @@ func (n *Node) accept(now clock.Reading, w Write) (store.Version, error) {
 		Key:     w.Key,
 		Version: store.Version{Timestamp: t, Origin: n.own},
 		Seq:     n.seq + 1,
+		Request: w.Request,
+	}
+	if old != nil {
+		e.Known = n.losses.knows(old).By(n.own, n.engine.W())
 	}
 	if w.Delete {
 		e.Tombstone = true
@@ -162,6 +177,7 @@ func (n *Node) accept(now clock.Reading, w Write) (store.Version, error) {
 	}
 	n.seq = e.Seq
 	n.engine.Wrote(n.own, n.seq)
+	n.observe(WriteAccepted{Key: w.Key, Version: e.Version, Delete: w.Delete})
 	return e.Version, nil
 }
 
@@ -241,7 +257,7 @@ func (n *Node) flush() (Output, error) {
 		if err != nil {
 			return Output{}, fmt.Errorf("take snapshot: %w", err)
 		}
-		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Refusal: refusal, MaxSkew: n.cfg.MaxSkew}
+		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Refusal: refusal, MaxSkew: n.cfg.MaxSkew, Lost: n.losses.shown()}
 		n.fresh, n.w, n.ready = false, w, refusal == nil
 	}
 	n.replies = nil

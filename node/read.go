@@ -25,6 +25,9 @@ type Front struct {
 	// Wall is the greatest wall time, nanoseconds since the Unix epoch, that the
 	// node had seen. A clock stepped back brings no expired key back.
 	Wall int64
+	// Lost is the updates that the node has seen lose in this life, oldest first,
+	// the last MaxLost of them.
+	Lost []UpdateLost
 }
 
 // Staleness returns how old at now the newest write may be that f misses, and

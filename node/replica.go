@@ -99,10 +99,22 @@ func (r replica) merge(now clock.Reading, e *store.Entry) (won bool, err error) 
 		return false, fmt.Errorf("observe %v: %w", e.Version, err)
 	}
 	if !e.Supersedes(old) {
+		r.n.meet(e, old)
 		return false, nil
+	}
+	if old != nil {
+		r.n.meet(old, e)
 	}
 	if err := r.n.open().Put(e); err != nil {
 		return false, fmt.Errorf("put %v: %w", e.Key, err)
 	}
 	return true, nil
+}
+
+// meet notes that loser and winner, which may be the same, are two entries of
+// one key that met here.
+func (n *Node) meet(loser, winner *store.Entry) {
+	if e, lost := n.losses.met(loser, winner); lost {
+		n.observe(e)
+	}
 }

@@ -13,6 +13,9 @@ type Write struct {
 	Metadata []byte // JSON text, nil for none; kept likewise
 	Expires  int64  // seconds since the Unix epoch, 0 for never
 	Delete   bool   // leaves a tombstone; Value, Metadata and Expires are ignored
+	// Request is the client's own name for the write, empty for none: a retry under
+	// the same name writes nothing if its key still holds the first one's entry.
+	Request string
 }
 
 // A Ticket is what the node gives for a Write until its Reply, perhaps many
@@ -41,6 +44,8 @@ func (w Write) validate() error {
 		return fmt.Errorf("%w: value has %d bytes, must have at most %d", ErrWrite, len(w.Value), MaxValue)
 	case len(w.Metadata) > MaxMetadata:
 		return fmt.Errorf("%w: metadata has %d bytes, must have at most %d", ErrWrite, len(w.Metadata), MaxMetadata)
+	case len(w.Request) > store.MaxRequest:
+		return fmt.Errorf("%w: request has %d bytes, must have at most %d", ErrWrite, len(w.Request), store.MaxRequest)
 	case w.Expires < 0:
 		return fmt.Errorf("%w: expiration %d is negative", ErrWrite, w.Expires)
 	}

@@ -254,7 +254,11 @@ func frameBytes(f *gossip.Frame) int {
 
 func hashEntry(e *store.Entry) uint64 {
 	h := hashBytes(hashBytes(1, e.Value), e.Metadata)
-	h = mix(h ^ uint64(e.Expires))
+	h = mix(hashText(h, e.Request) ^ uint64(e.Expires))
+	for _, v := range e.Known.Versions {
+		h = mix(h ^ uint64(v.Timestamp.Wall) ^ hashOrigin(v.Origin))
+	}
+	h = mix(h ^ uint64(e.Known.Through.Wall) ^ mix(uint64(e.Known.Maybe.Wall)))
 	if e.Tombstone {
 		h = mix(^h)
 	}

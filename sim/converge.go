@@ -99,7 +99,7 @@ func (c *checker) live(m *machine) ([]*store.Entry, error) {
 }
 
 func same(a, b *store.Entry) bool {
-	return a.Key == b.Key && a.Version == b.Version && a.Seq == b.Seq && a.Expires == b.Expires &&
+	return a.Key == b.Key && a.Version == b.Version && a.Seq == b.Seq && a.Expires == b.Expires && a.Request == b.Request && a.Known.Equal(b.Known) &&
 		bytes.Equal(a.Value, b.Value) && bytes.Equal(a.Metadata, b.Metadata)
 }
 

@@ -92,6 +92,9 @@ const (
 	MaxName      = 512
 )
 
+// MaxRequest is the longest Entry.Request, in bytes.
+const MaxRequest = 64
+
 // An Entry is the outcome of one write: value, metadata, expiration and
 // deletion are one unit under last writer wins. Entries are never changed, only
 // superseded, so they are shared by pointer.
@@ -108,6 +111,11 @@ type Entry struct {
 	Version   Version
 	// Seq is the write's number at Version.Origin, from 1 without gaps.
 	Seq uint64
+	// Request is the client's own name for the write, at most MaxRequest bytes,
+	// empty for none.
+	Request string
+	// Known is what the write's origin knew of the other versions of Key.
+	Known Known
 }
 
 // Supersedes reports whether e wins over old. A nil old loses to anything.
@@ -124,10 +132,18 @@ func (e *Entry) Live(wall int64) bool {
 	return e.Expires == 0 || e.Expires > wall/int64(time.Second)
 }
 
-// entryOverhead is about what an entry's version, number and lengths take.
-const entryOverhead = 64
+const (
+	// entryOverhead is about what an entry's version, number and lengths take.
+	entryOverhead = 64
+	// knownOverhead is about what a known version takes beside its node's name.
+	knownOverhead = 32
+)
 
 // Size returns the bytes that e counts for against a budget.
 func (e *Entry) Size() int {
-	return entryOverhead + len(e.Key.Namespace) + len(e.Key.Name) + len(e.Value) + len(e.Metadata) + len(e.Version.Origin.Node)
+	n := entryOverhead + len(e.Key.Namespace) + len(e.Key.Name) + len(e.Value) + len(e.Metadata) + len(e.Version.Origin.Node) + len(e.Request)
+	for _, v := range e.Known.Versions {
+		n += knownOverhead + len(v.Origin.Node)
+	}
+	return n
 }

@@ -98,15 +98,45 @@ func checkEntry(e *store.Entry) error {
 		return tooLong("metadata", len(e.Metadata), MaxMetadata)
 	case e.Tombstone && len(e.Value) > 0:
 		return errors.New("a tombstone with a value")
+	case len(e.Request) > store.MaxRequest:
+		return tooLong("request", len(e.Request), store.MaxRequest)
 	case e.Expires < 0:
 		return fmt.Errorf("expires at %d", e.Expires)
 	case e.Seq == 0:
 		return errors.New("number 0: writes count from 1")
 	}
-	if err := checkTimestamp(e.Version.Timestamp); err != nil {
+	if err := checkVersion(e.Version); err != nil {
 		return err
 	}
-	return checkOrigin(e.Version.Origin)
+	return checkKnown(e.Known)
+}
+
+func checkKnown(k store.Known) error {
+	if err := checkTimestamp(k.Through); err != nil {
+		return fmt.Errorf("known through: %w", err)
+	}
+	if err := checkTimestamp(k.Maybe); err != nil {
+		return fmt.Errorf("known maybe: %w", err)
+	}
+	if n := len(k.Versions); n > store.MaxKnown {
+		return fmt.Errorf("%d known versions, the most is %d", n, store.MaxKnown)
+	}
+	for i, v := range k.Versions {
+		if err := checkVersion(v); err != nil {
+			return fmt.Errorf("known version %d: %w", i, err)
+		}
+		if i > 0 && k.Versions[i-1].Origin.Compare(v.Origin) >= 0 {
+			return fmt.Errorf("known version %d: its origin is not after the one before", i)
+		}
+	}
+	return nil
+}
+
+func checkVersion(v store.Version) error {
+	if err := checkTimestamp(v.Timestamp); err != nil {
+		return err
+	}
+	return checkOrigin(v.Origin)
 }
 
 func checkStatus(s *gossip.Status) error {

@@ -13,7 +13,8 @@ import (
 const (
 	originSize = 1 + 2 + 3
 	rowSize    = 1 + 3
-	entrySize  = 1 + 6
+	entrySize  = 1 + 8
+	knownSize  = 1 + 3
 	markSize   = 1 + originSize + 1
 	memberSize = 1 + 4
 )
@@ -127,7 +128,7 @@ func (c *cursor) entries(f *gossip.Frame, origins []store.Origin) {
 	for i := range f.Entries {
 		e := &store.Entry{}
 		f.Entries[i] = e
-		unknown := c.open("entry", 6)
+		unknown := c.open("entry", 8)
 		if c.null() {
 			e.Seq, e.Version = rowSeq(f, last[i]), rowVersion(f, last[i])
 		} else {
@@ -138,6 +139,7 @@ func (c *cursor) entries(f *gossip.Frame, origins []store.Origin) {
 		}
 		e.Key = store.Key{Namespace: namespace, Name: c.text("name", store.MaxName)}
 		c.content(e)
+		e.Known = c.known(origins)
 		c.skip("entry", unknown)
 		if c.err != nil {
 			return
@@ -147,20 +149,26 @@ func (c *cursor) entries(f *gossip.Frame, origins []store.Origin) {
 
 func (c *cursor) version(origins []store.Origin) (seq uint64, v store.Version) {
 	unknown := c.open("version", 4)
-	i := c.uint("version's origin", math.MaxInt32)
-	if c.err == nil && i >= uint64(len(origins)) {
-		c.fail("version's origin", "%d of %d", i, len(origins))
-	}
+	v.Origin = c.refer("version's origin", origins)
 	seq = c.uint("seq", math.MaxUint64)
-	t := c.timestamp("version")
+	v.Timestamp = c.timestamp("version")
 	c.skip("version", unknown)
-	if c.err != nil {
-		return 0, store.Version{}
-	}
-	return seq, store.Version{Timestamp: t, Origin: origins[i]}
+	return seq, v
 }
 
-// content reads what follows the name in an entry.
+// refer reads an index into the table of origins.
+func (c *cursor) refer(what string, origins []store.Origin) store.Origin {
+	i := c.uint(what, math.MaxInt32)
+	if c.err == nil && i >= uint64(len(origins)) {
+		c.fail(what, "%d of %d", i, len(origins))
+	}
+	if c.err != nil {
+		return store.Origin{}
+	}
+	return origins[i]
+}
+
+// content reads what follows the name in an entry, as far as its request.
 func (c *cursor) content(e *store.Entry) {
 	if e.Tombstone = c.null(); !e.Tombstone {
 		e.Value = c.bytes("value", MaxValue)
@@ -169,6 +177,27 @@ func (c *cursor) content(e *store.Entry) {
 		e.Metadata = c.bytes("metadata", MaxMetadata)
 	}
 	e.Expires = int64(c.uint("expires", math.MaxInt64))
+	if !c.null() {
+		e.Request = c.text("request", store.MaxRequest)
+	}
+}
+
+func (c *cursor) known(origins []store.Origin) store.Known {
+	if c.null() {
+		return store.Known{}
+	}
+	unknown := c.open("known", 5)
+	k := store.Known{Through: c.timestamp("known through"), Maybe: c.timestamp("known maybe")}
+	for range c.list("known versions", knownSize) {
+		unknown := c.open("known version", 3)
+		k.Versions = append(k.Versions, store.Version{Origin: c.refer("known origin", origins), Timestamp: c.timestamp("known version")})
+		c.skip("known version", unknown)
+		if c.err != nil {
+			break
+		}
+	}
+	c.skip("known", unknown)
+	return k
 }
 
 func (c *cursor) status() (*gossip.Status, error) {

@@ -115,7 +115,7 @@ func (e *Encoder) frame(f *gossip.Frame) {
 	}
 	e.array(len(f.Entries))
 	for i, en := range f.Entries {
-		e.array(6)
+		e.array(8)
 		e.version(en, e.refs[i])
 		if i > 0 && en.Key.Namespace == f.Entries[i-1].Key.Namespace {
 			e.null()
@@ -137,16 +137,20 @@ func (e *Encoder) resolve(f *gossip.Frame) {
 		switch row := e.refs[i]; {
 		case en.Version == rowVersion(f, row) && en.Seq == rowSeq(f, row):
 			e.refs[i] = byRow
-		case en.Version.Origin == f.Origin:
-			e.refs[i] = 0
 		default:
 			e.refs[i] = e.refer(en.Version.Origin)
+		}
+		for _, v := range en.Known.Versions {
+			e.refer(v.Origin)
 		}
 	}
 }
 
-// refer returns the index of o, which is not the frame's, in the table.
+// refer returns the index of o in the table, of which the first is the frame's.
 func (e *Encoder) refer(o store.Origin) int {
+	if o == e.origins[0] {
+		return 0
+	}
 	i, ok := e.index[o]
 	if !ok {
 		i = len(e.origins)
@@ -181,6 +185,28 @@ func (e *Encoder) content(en *store.Entry) {
 		e.bytes(en.Metadata)
 	}
 	e.uint(uint64(en.Expires))
+	if en.Request == "" {
+		e.null()
+	} else {
+		e.text(en.Request)
+	}
+	e.known(en.Known)
+}
+
+func (e *Encoder) known(k store.Known) {
+	if k.IsZero() {
+		e.null()
+		return
+	}
+	e.array(5)
+	e.timestamp(k.Through)
+	e.timestamp(k.Maybe)
+	e.array(len(k.Versions))
+	for _, v := range k.Versions {
+		e.array(3)
+		e.uint(uint64(e.refer(v.Origin)))
+		e.timestamp(v.Timestamp)
+	}
 }
 
 func (e *Encoder) status(s *gossip.Status) {

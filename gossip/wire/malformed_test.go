@@ -38,7 +38,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a byte that begins no value", kindFrame, with(packedFrame, raw{0xc1}, 1), "byte 0xc1 begins no value"},
 		{"such a byte in what is skipped", kindPull, append(packedPull, raw{0xc1}), "byte 0xc1 begins no value"},
 		{"a frame with a field too few", kindFrame, packedFrame[:4], "4 fields, the least is 5"},
-		{"an entry with a field too few", kindFrame, with(packedFrame, packedEntry[:5], 3, 0), "entry before"},
+		{"an entry with a field too few", kindFrame, with(packedFrame, packedEntry[:7], 3, 0), "entry before"},
 
 		{"no origin", kindFrame, with(packedFrame, list{}, 0), "version's origin"},
 		{"no origin, and none needed", kindFrame, fields{list{}, 41, list{one}, list{packedEntry}, packedFacts}, "an empty node id"},
@@ -58,6 +58,12 @@ func TestDecodeRefuses(t *testing.T) {
 		{"number 0", kindFrame, with(packedFrame, 0, 3, 1, 0, 1), "entry 1: number 0"},
 		{"no first namespace", kindFrame, with(packedFrame, nil, 3, 0, 1), "namespace before"},
 		{"an expiration beyond int64", kindFrame, with(packedFrame, uint64(1)<<63, 3, 0, 5), "expires before"},
+
+		{"bytes for a request", kindFrame, with(packedFrame, []byte("r1"), 3, 1, 6), "request before"},
+		{"a known with a field too few", kindFrame, with(packedFrame, packedKnown[:4], 3, 1, 7), "4 fields, the least is 5"},
+		{"a known version of an origin past the table", kindFrame, with(packedFrame, 2, 3, 1, 7, 4, 0, 0), "known origin before"},
+		{"known versions out of order", kindFrame, with(packedFrame, 1, 3, 1, 7, 4, 0, 0), "known version 1: its origin is not after"},
+		{"a known wall time beyond int64", kindFrame, with(packedFrame, uint64(1)<<63, 3, 1, 7, 4, 1, 1), "known version before"},
 
 		{"marks out of order", kindStatus, with(packedStatus, "c", 0, 0, 0, 0), "mark 1: its origin is not after"},
 		{"a mark twice", kindStatus, with(packedStatus, "b", 0, 0, 0, 0), "mark 1: its origin is not after"},
@@ -208,6 +214,14 @@ func TestAppendAtBounds(t *testing.T) {
 		{"seq", 1, 0, entry(func(e *store.Entry, n int) { e.Seq = uint64(n) })},
 		{"wall of a version", 0, -1, entry(func(e *store.Entry, n int) { e.Version.Timestamp.Wall = int64(n) })},
 		{"wall of an incarnation", 0, -1, entry(func(e *store.Entry, n int) { e.Version.Origin.Incarnation.Start.Wall = int64(n) })},
+		{"request", store.MaxRequest, store.MaxRequest + 1, entry(func(e *store.Entry, n int) { e.Request = textOf(n) })},
+		{"known versions", store.MaxKnown, store.MaxKnown + 1, entry(func(e *store.Entry, n int) { e.Known.Versions = knownVersions(n) })},
+		{"wall of a known version", 0, -1, entry(func(e *store.Entry, n int) {
+			e.Known.Versions = knownVersions(1)
+			e.Known.Versions[0].Timestamp.Wall = int64(n)
+		})},
+		{"wall of what is known through", 0, -1, entry(func(e *store.Entry, n int) { e.Known.Through.Wall = int64(n) })},
+		{"wall of what may be known", 0, -1, entry(func(e *store.Entry, n int) { e.Known.Maybe.Wall = int64(n) })},
 		{"wall of a row", 0, -1, func(n int) gossip.Message {
 			f := put()
 			f.Rows[0].Timestamp.Wall = int64(n)

@@ -61,7 +61,23 @@ func drawEntry(t *rapid.T, key store.Key, origins []store.Origin) *store.Entry {
 	if rapid.Bool().Draw(t, "has metadata") {
 		e.Metadata = rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "metadata")
 	}
+	if rapid.Bool().Draw(t, "has request") {
+		e.Request = rapid.StringN(1, 16, store.MaxRequest).Draw(t, "request")
+	}
+	if rapid.Bool().Draw(t, "knows") {
+		e.Known = drawKnown(t)
+	}
 	return e
+}
+
+func drawKnown(t *rapid.T) store.Known {
+	k := store.Known{Through: drawTimestamp(t), Maybe: drawTimestamp(t)}
+	origins := rapid.SliceOfNDistinct(rapid.Custom(drawOrigin), 0, store.MaxKnown, rapid.ID).Draw(t, "known origins")
+	slices.SortFunc(origins, store.Origin.Compare)
+	for _, o := range origins {
+		k.Versions = append(k.Versions, store.Version{Timestamp: drawTimestamp(t), Origin: o})
+	}
+	return k
 }
 
 func drawFrame(t *rapid.T) *gossip.Frame {

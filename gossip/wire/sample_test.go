@@ -32,6 +32,15 @@ func own(o store.Origin, seq uint64, t clock.Timestamp, name string) *store.Entr
 	}
 }
 
+// knownVersions are n of as many origins.
+func knownVersions(n int) []store.Version {
+	var vs []store.Version
+	for i := range n {
+		vs = append(vs, store.Version{Timestamp: at(int64(i), 0), Origin: origin(store.NodeID(fmt.Sprintf("node-%04d", i)))})
+	}
+	return vs
+}
+
 // put is the frame of one write.
 func put() *gossip.Frame {
 	o := origin("node-a")
@@ -112,6 +121,11 @@ func samples() map[string]gossip.Message {
 		},
 	}
 	mixed.Entries[3].Key.Namespace = "settings"
+	mixed.Entries[1].Request = "retry-1"
+	mixed.Entries[1].Known = store.Known{Through: at(1, 0), Maybe: at(6, 1), Versions: []store.Version{
+		{Timestamp: at(2, 0), Origin: a}, {Timestamp: at(8, 0), Origin: origin("node-d")},
+	}}
+	mixed.Entries[2].Known.Through = at(5, 0)
 
 	most := clock.Timestamp{Wall: math.MaxInt64, Logical: math.MaxUint32}
 	far := store.Origin{Node: "z", Incarnation: store.Incarnation{Start: most, Nonce: math.MaxUint32}}

@@ -76,6 +76,10 @@ func debugFields(e node.Event) []zap.Field {
 		return []zap.Field{peerField(e.To), zap.Int("origins", e.Origins)}
 	case node.WriteAccepted:
 		return []zap.Field{zap.Stringer("key", e.Key), zap.Stringer("version", e.Version), zap.Bool("delete", e.Delete)}
+	case node.WriteRepeated:
+		return []zap.Field{zap.Stringer("key", e.Key), zap.Stringer("version", e.Version)}
+	case node.UpdateLost:
+		return []zap.Field{zap.Stringer("key", e.Key), zap.Stringer("loser", e.Loser), zap.Stringer("winner", e.Winner), zap.Bool("doubtful", e.Doubtful)}
 	case node.EntriesMerged:
 		return []zap.Field{zap.Int("offered", e.Offered), zap.Int("won", e.Won)}
 	}

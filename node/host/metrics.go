@@ -25,9 +25,11 @@ var events = []node.Event{
 	gossip.EpochAdopted{},
 	gossip.MessageRefused{},
 	node.WriteAccepted{},
+	node.WriteRepeated{},
 	node.EntriesMerged{},
 	node.BoundExceeded{},
 	node.BoundKept{},
+	node.UpdateLost{},
 }
 
 // counts is how often each event happened, by its name. The set of names is

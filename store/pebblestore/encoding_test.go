@@ -3,6 +3,7 @@ package pebblestore
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -55,9 +56,14 @@ func TestRowsSortByOriginThenSeq(t *testing.T) {
 	})
 }
 
+// known has n versions.
+func known(n int) store.Known {
+	return store.Known{Through: clock.Timestamp{Wall: 1}, Versions: slices.Repeat([]store.Version{{Origin: store.Origin{Node: "n"}}}, n)}
+}
+
 func TestParseRefuses(t *testing.T) {
 	whole := appendEntry(nil, &store.Entry{
-		Metadata: []byte("{}"), Expires: 1, Seq: 1 << 40,
+		Metadata: []byte("{}"), Expires: 1, Seq: 1 << 40, Request: "r", Known: known(store.MaxKnown),
 		Version: store.Version{Timestamp: clock.Timestamp{Wall: 1 << 40}, Origin: store.Origin{Node: "fra"}},
 	})
 	if _, err := parseEntry(store.Key{}, whole); err != nil {
@@ -71,6 +77,7 @@ func TestParseRefuses(t *testing.T) {
 	entries := map[string][]byte{
 		"unknown format":             append([]byte{recordFormat + 1}, whole[1:]...),
 		"unknown flag":               append([]byte{recordFormat, 0x80}, whole[2:]...),
+		"too much known":             appendEntry(nil, &store.Entry{Known: known(store.MaxKnown + 1)}),
 		"tombstone with a value":     {recordFormat, flagTombstone, 1, 0, 0, 1, 0, 0, 1, 'v'},
 		"wall past its bound":        {recordFormat, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1, 0, 0, 1, 0, 0, 1},
 		"logical past its bound":     {recordFormat, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 1, 0, 0, 1},
@@ -107,6 +114,7 @@ func TestParseRefuses(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(appendEntry(nil, &store.Entry{Value: []byte("v"), Metadata: []byte("{}"), Expires: -1, Seq: 1}))
 	f.Add(appendEntry(nil, &store.Entry{Tombstone: true, Seq: 1 << 63}))
+	f.Add(appendEntry(nil, &store.Entry{Seq: 1, Request: "r", Known: known(2), Value: []byte("v")}))
 	f.Add(appendRow(nil, store.Row{Seq: 1, Key: store.Key{Namespace: "ns", Name: "a"}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if e, err := parseEntry(store.Key{}, b); err == nil {

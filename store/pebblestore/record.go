@@ -13,7 +13,9 @@ import (
 // release can tell an old one from its own. Numbers are varints; text and bytes
 // carry their length, but for the last one.
 //
-//	entry      format flags timestamp node start nonce seq [expires] [metadata] value
+//	entry      format flags version seq [expires] [request] [known] [metadata] value
+//	version    timestamp node start nonce
+//	known      through maybe count version…
 //	row        format timestamp namespace name
 //	watermark  format seq
 //	newest     format timestamp
@@ -23,7 +25,9 @@ const (
 	flagTombstone = 1 << iota
 	flagExpires
 	flagMetadata
-	flagsKnown = flagTombstone | flagExpires | flagMetadata
+	flagRequest
+	flagKnown
+	allFlags = flagTombstone | flagExpires | flagMetadata | flagRequest | flagKnown
 )
 
 func appendEntry(b []byte, e *store.Entry) []byte {
@@ -37,15 +41,23 @@ func appendEntry(b []byte, e *store.Entry) []byte {
 	if e.Metadata != nil {
 		flags |= flagMetadata
 	}
-	o := e.Version.Origin
+	if e.Request != "" {
+		flags |= flagRequest
+	}
+	if !e.Known.IsZero() {
+		flags |= flagKnown
+	}
 	b = append(b, recordFormat, flags)
-	b = appendTimestamp(b, e.Version.Timestamp)
-	b = appendBytes(b, string(o.Node))
-	b = appendTimestamp(b, o.Incarnation.Start)
-	b = binary.AppendUvarint(b, uint64(o.Incarnation.Nonce))
+	b = appendVersion(b, e.Version)
 	b = binary.AppendUvarint(b, e.Seq)
 	if e.Expires != 0 {
 		b = binary.AppendVarint(b, e.Expires)
+	}
+	if e.Request != "" {
+		b = appendBytes(b, e.Request)
+	}
+	if !e.Known.IsZero() {
+		b = appendKnown(b, e.Known)
 	}
 	if e.Metadata != nil {
 		b = appendBytes(b, string(e.Metadata))
@@ -58,17 +70,20 @@ func parseEntry(key store.Key, b []byte) (*store.Entry, error) {
 	r := record{rest: b}
 	r.format()
 	flags := r.byte()
-	if flags&^flagsKnown != 0 {
+	if flags&^allFlags != 0 {
 		r.fail()
 	}
 	e := &store.Entry{Key: key, Tombstone: flags&flagTombstone != 0}
-	e.Version.Timestamp = r.timestamp()
-	e.Version.Origin.Node = store.NodeID(r.bytes())
-	e.Version.Origin.Incarnation.Start = r.timestamp()
-	e.Version.Origin.Incarnation.Nonce = r.uint32()
+	e.Version = r.version()
 	e.Seq = r.uvarint()
 	if flags&flagExpires != 0 {
 		e.Expires = r.varint()
+	}
+	if flags&flagRequest != 0 {
+		e.Request = string(r.bytes())
+	}
+	if flags&flagKnown != 0 {
+		e.Known = r.known()
 	}
 	var metadata []byte
 	if flags&flagMetadata != 0 {
@@ -90,6 +105,22 @@ func parseEntry(key store.Key, b []byte) (*store.Entry, error) {
 		e.Value = own[len(metadata):]
 	}
 	return e, nil
+}
+
+func appendKnown(b []byte, k store.Known) []byte {
+	b = appendTimestamp(appendTimestamp(b, k.Through), k.Maybe)
+	b = binary.AppendUvarint(b, uint64(len(k.Versions)))
+	for _, v := range k.Versions {
+		b = appendVersion(b, v)
+	}
+	return b
+}
+
+func appendVersion(b []byte, v store.Version) []byte {
+	b = appendTimestamp(b, v.Timestamp)
+	b = appendBytes(b, string(v.Origin.Node))
+	b = appendTimestamp(b, v.Origin.Incarnation.Start)
+	return binary.AppendUvarint(b, uint64(v.Origin.Incarnation.Nonce))
 }
 
 func appendRow(b []byte, row store.Row) []byte {
@@ -213,6 +244,26 @@ func (r *record) timestamp() clock.Timestamp {
 		r.fail()
 	}
 	return clock.Timestamp{Wall: int64(wall), Logical: r.uint32()}
+}
+
+func (r *record) version() store.Version {
+	return store.Version{Timestamp: r.timestamp(), Origin: store.Origin{
+		Node:        store.NodeID(r.bytes()),
+		Incarnation: store.Incarnation{Start: r.timestamp(), Nonce: r.uint32()},
+	}}
+}
+
+func (r *record) known() store.Known {
+	k := store.Known{Through: r.timestamp(), Maybe: r.timestamp()}
+	n := r.uvarint()
+	if n > store.MaxKnown {
+		r.fail()
+		return store.Known{}
+	}
+	for range n {
+		k.Versions = append(k.Versions, r.version())
+	}
+	return k
 }
 
 // bytes returns a part of what is read from.

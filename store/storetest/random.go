@@ -28,12 +28,23 @@ var (
 			Nonce: rapid.Uint32Range(0, 1).Draw(t, "nonce"),
 		}}
 	})
+	someKnown = rapid.Custom(func(t *rapid.T) store.Known {
+		k := store.Known{Through: someTimestamps.Draw(t, "through"), Maybe: someTimestamps.Draw(t, "maybe")}
+		for range rapid.IntRange(0, 3).Draw(t, "versions") {
+			k.Versions = append(k.Versions, store.Version{Timestamp: someTimestamps.Draw(t, "timestamp"), Origin: someOrigins.Draw(t, "origin")})
+		}
+		return k
+	})
 	someEntries = rapid.Custom(func(t *rapid.T) *store.Entry {
 		e := &store.Entry{
 			Key:     someKeys.Draw(t, "key"),
 			Expires: rapid.Int64().Draw(t, "expires"),
 			Version: store.Version{Timestamp: someTimestamps.Draw(t, "timestamp"), Origin: someOrigins.Draw(t, "origin")},
 			Seq:     rapid.Uint64().Draw(t, "seq"),
+			Request: rapid.StringN(0, 3, store.MaxRequest).Draw(t, "request"),
+		}
+		if rapid.Bool().Draw(t, "knows") {
+			e.Known = someKnown.Draw(t, "known")
 		}
 		if rapid.Bool().Draw(t, "tombstone") {
 			e.Tombstone = true

@@ -87,7 +87,7 @@ func commitEntries(t tb, s store.Store, entries ...*store.Entry) {
 // nil or not.
 func equal(a, b *store.Entry) bool {
 	return a.Key == b.Key && a.Expires == b.Expires && a.Tombstone == b.Tombstone &&
-		a.Version == b.Version && a.Seq == b.Seq &&
+		a.Version == b.Version && a.Seq == b.Seq && a.Request == b.Request && a.Known.Equal(b.Known) &&
 		bytes.Equal(a.Value, b.Value) && bytes.Equal(a.Metadata, b.Metadata) &&
 		(a.Metadata == nil) == (b.Metadata == nil)
 }
@@ -96,8 +96,8 @@ func show(e *store.Entry) string {
 	if e == nil {
 		return "no entry"
 	}
-	return fmt.Sprintf("%q = %q, metadata %q, expires %d, tombstone %v, %v, seq %d",
-		e.Key, e.Value, e.Metadata, e.Expires, e.Tombstone, e.Version, e.Seq)
+	return fmt.Sprintf("%q = %q, metadata %q, expires %d, tombstone %v, %v, seq %d, request %q, known %+v",
+		e.Key, e.Value, e.Metadata, e.Expires, e.Tombstone, e.Version, e.Seq, e.Request, e.Known)
 }
 
 func wantEntry(t tb, r getter, want *store.Entry) {
