@@ -47,6 +47,7 @@ func (r *Region) receiveAsk(p *peer, m *Message) {
 		r.receiveAnswer(p, &a)
 		return
 	}
+	a.Deaf = r.deaf()
 	r.send(p, a)
 }
 
@@ -74,13 +75,13 @@ func (r *Region) grants(p *peer, v ID) bool {
 
 // receiveAnswer is the asker's side.
 func (r *Region) receiveAnswer(p *peer, m *Message) {
-	if m.Life != r.life || m.Asked.Mono > r.now.Mono {
+	if m.Life != r.life {
 		return
 	}
 	if r.silent(p.answered) {
 		r.watching = r.now.Mono
 	}
-	p.answered = max(p.answered, m.Asked.Mono)
+	p.answered, p.deaf = max(p.answered, m.Asked.Mono), m.Deaf
 	if !m.Granted || !p.granter || m.View.ID != r.ledger.View.ID {
 		return
 	}

@@ -86,6 +86,7 @@ type site struct {
 
 	down, paused, asleep int // until these ticks
 	started              bool
+	stuck                bool // takes no writes of others in
 
 	log     map[store.Origin][]int64 // stamps, applied
 	marks   store.Watermarks         // applied
@@ -205,7 +206,7 @@ func (s *site) top() int64 {
 }
 
 func (s *site) apply(x write) {
-	if uint64(len(s.log[x.mark.Origin]))+1 != x.mark.Seq {
+	if s.stuck && x.mark.Origin != s.own.Origin || uint64(len(s.log[x.mark.Origin]))+1 != x.mark.Seq {
 		return // held already, or above a gap
 	}
 	s.log[x.mark.Origin] = append(s.log[x.mark.Origin], x.stamp)
@@ -262,6 +263,9 @@ func (s *site) turn(writes bool) {
 
 	ledger, dirty := s.region.Save()
 	if dirty {
+		if ledger.Granted.Compare(s.disk.Granted) < 0 {
+			w.fail("%s grants %v after %v", s.id, ledger.Granted, s.disk.Granted)
+		}
 		s.disk = ledger
 	}
 	if dirty || writes || w.rng.IntN(w.lazy) == 0 {
@@ -404,11 +408,20 @@ func (w *net) run(s *site) {
 	}
 	member := s.i < w.shape.nodes
 	writes := member && w.writes > 0 && w.rng.IntN(w.writes) == 0
-	if writes || len(s.inbox) > 0 || s.region.NextTick() <= s.reading().Mono || w.now >= s.next {
-		s.turn(writes)
+	turn := func() {
+		if writes || len(s.inbox) > 0 || s.region.NextTick() <= s.reading().Mono || w.now >= s.next {
+			s.turn(writes)
+		}
 	}
-	if member {
+	switch {
+	case !member:
+		turn()
+	case w.rng.IntN(2) == 0:
+		turn()
 		s.read()
+	default:
+		s.read()
+		turn()
 	}
 }
 
@@ -460,6 +473,20 @@ func (w *net) fault() {
 				if side>>a&1 != side>>b&1 {
 					w.cut[[2]int{a, b}] = until
 				}
+			}
+		}
+	}
+	if w.rng.IntN(1000) == 0 { // one loses its network, and it or all others their power
+		one, others, until := any(), w.rng.IntN(2) == 0, w.now+ticks(3*time.Second)
+		for _, s := range w.sites {
+			w.cut[[2]int{one.i, s.i}], w.cut[[2]int{s.i, one.i}] = until, until
+			if s.started && (s != one) == others {
+				s.crash(ticks(300 * time.Millisecond))
+			}
+		}
+		for i := range w.fly { // what is under way to it comes late
+			if w.fly[i].to == one.i {
+				w.fly[i].at += ticks(time.Second)
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func (r *Region) watch() {
 		r.learn(View{ID{r.ledger.View.Number + 1, r.self}, r.wanted})
 		for _, p := range r.peers {
 			if p.id != r.self {
-				r.send(p, Message{Step: Answer})
+				r.send(p, Message{Step: Answer, Deaf: r.deaf()})
 			}
 		}
 		r.wanted = nil
@@ -59,27 +59,19 @@ func (r *Region) patience(set []store.NodeID) time.Duration {
 	return r.cfg.Settle + rank*r.cfg.Retry + jitter
 }
 
-// fitting returns the nodes that could be a view together: each is heard, reaches
-// a majority of the granters, and has none of the others in its deaf list. Where
-// two exclude each other, the one with fewer complaints against it stays.
+// A candidate is a node that could be of a view.
+type candidate struct {
+	id         store.NodeID
+	deaf       []store.NodeID
+	complaints int // of other candidates
+}
+
+// fitting returns the nodes that could be a view together: each reaches a
+// majority of the granters, and has none of the others in its deaf list. Where
+// two exclude each other, the one with fewer complaints against it stays: all
+// choose alike.
 func (r *Region) fitting() []store.NodeID {
-	type candidate struct {
-		id         store.NodeID
-		deaf       []store.NodeID
-		complaints int
-	}
-	var all []candidate
-	for _, p := range r.peers {
-		c := candidate{id: p.id, deaf: p.deaf}
-		if p.id == r.self {
-			c.deaf = r.deaf()
-		} else if !p.node || r.silent(p.heard) {
-			continue
-		}
-		if r.reached(c.deaf) >= r.majority() {
-			all = append(all, c)
-		}
-	}
+	all := r.candidates()
 	for i := range all {
 		for _, c := range all {
 			if slices.Contains(c.deaf, all[i].id) {
@@ -108,6 +100,39 @@ func (r *Region) fitting() []store.NodeID {
 	return set
 }
 
+func (r *Region) candidates() []candidate {
+	var all []candidate
+	for _, p := range r.peers {
+		switch {
+		case p.id == r.self:
+			if deaf := r.deaf(); r.reached(deaf) >= r.majority() {
+				all = append(all, candidate{id: p.id, deaf: deaf})
+			}
+		case !p.node:
+		case !r.silent(p.heard):
+			if r.reached(p.deaf) >= r.majority() {
+				all = append(all, candidate{id: p.id, deaf: p.deaf})
+			}
+		case r.supported(p) >= r.majority():
+			// Cut off from this node alone: which of the two stays, both have to
+			// choose alike.
+			all = append(all, candidate{id: p.id, deaf: []store.NodeID{r.self}})
+		}
+	}
+	return all
+}
+
+// supported counts the granters that, by what they answer to this node, p reaches.
+func (r *Region) supported(p *peer) int {
+	n := 0
+	for _, g := range r.peers {
+		if g.granter && g.id != r.self && (g == p || !r.silent(g.answered) && !slices.Contains(g.deaf, p.id)) {
+			n++
+		}
+	}
+	return n
+}
+
 // reached counts the granters that are not in deaf.
 func (r *Region) reached(deaf []store.NodeID) int {
 	n := 0
@@ -120,15 +145,16 @@ func (r *Region) reached(deaf []store.NodeID) int {
 }
 
 // deaf returns the peers, sorted, that do not answer this node, are not heard by
-// it, or do not confirm its writes.
+// it or do not hear it, or do not confirm its writes.
 func (r *Region) deaf() []store.NodeID {
 	self := r.peer(r.self)
 	var deaf []store.NodeID
 	for _, p := range r.peers {
 		switch {
 		case p.id == r.self:
-		case p.granter && r.silent(p.answered),
-			p.node && self.granter && r.silent(p.heard),
+		case self.node && p.granter && r.silent(p.answered),
+			self.granter && p.node && r.silent(p.heard),
+			!self.node && slices.Contains(p.deaf, r.self), // a borrowed granter asks nobody
 			p.node && r.lags(p):
 			deaf = append(deaf, p.id)
 		}

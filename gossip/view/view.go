@@ -158,8 +158,7 @@ type Message struct {
 	// start, and its own clocks then. An Answer repeats both.
 	Life  uint64
 	Asked clock.Reading
-	// Deaf are the nodes, sorted, with which the sender of an Ask could not share a
-	// view.
+	// Deaf are the nodes, sorted, with which the sender could not share a view.
 	Deaf []store.NodeID
 	// Granted says of an Answer that View is granted, to a node that held the
 	// grants of a majority from when it asked.

@@ -10,7 +10,8 @@ const seeds = 500
 // harm runs a region with everything that can go wrong.
 func harm(seed uint64, sh shape, b breach) *net {
 	w := newNet(seed, sh, 5*time.Millisecond)
-	w.breach, w.loss, w.lazy, w.writes = b, 50, 10, 40
+	w.breach, w.loss, w.lazy = b, 50, 30
+	w.writes = []int{30, 100, 300, 1000}[seed/uint64(len(shapes))%4] // rare ones hide less of what is lost
 	for w.failure == "" && w.elapsed() < 15*time.Second {
 		w.fault()
 		w.step()
