@@ -52,7 +52,7 @@ func Look(w http.ResponseWriter, r *http.Request, b Backend) (*kv.View, error) {
 func await(w http.ResponseWriter, r *http.Request, b Backend, limit, wait time.Duration) (*kv.View, error) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	for {
+	for over := false; ; {
 		fresher := b.Fresher()
 		v := b.View()
 		stale, known := state(w.Header(), v)
@@ -60,13 +60,16 @@ func await(w http.ResponseWriter, r *http.Request, b Backend, limit, wait time.D
 			return v, nil
 		}
 		v.Close()
-		if fresher == nil {
+		switch {
+		case fresher == nil:
 			return nil, ErrStopped
+		case over:
+			return nil, tooStale(stale, known, limit, wait)
 		}
 		select {
 		case <-fresher:
 		case <-timer.C:
-			return nil, tooStale(stale, known, limit, wait)
+			over = true // but look once more, to say how stale the node is by now
 		case <-r.Context().Done():
 			return nil, r.Context().Err()
 		}

@@ -126,6 +126,25 @@ func TestLookGivesUp(t *testing.T) {
 	}
 }
 
+func TestLookTellsHowStaleItIsInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newStale(t, time.Minute)
+		refused := make(chan error)
+		go func() {
+			_, stated, _, err := look(t.Context(), b, "Hearsay-Max-Staleness", "1")
+			if stated != "62.500" {
+				t.Errorf("Look states %q, want 62.500", stated)
+			}
+			refused <- err
+		}()
+		synctest.Wait()
+		b.Advance(2 * time.Second)
+		if err := <-refused; err == nil || !strings.Contains(err.Error(), "the last 1m2.5s,") {
+			t.Errorf("Look = %v, want 1m2.5s: two seconds went by", err)
+		}
+	})
+}
+
 // unaware is a backend that does not know how stale it is.
 type unaware struct{ *apitest.Backend }
 
