@@ -1,26 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 )
 
-const (
-	rulesPath = "/admin/v1/chaos/rules"
-	// adminTimeout bounds one call to an admin port.
-	adminTimeout = 10 * time.Second
-	// maxAdminAnswer bounds what is read of its answer, in bytes.
-	maxAdminAnswer = 4 << 20
-)
+const rulesPath = "/admin/v1/chaos/rules"
 
 func newChaos() *cobra.Command {
 	cmd := &cobra.Command{
@@ -31,7 +21,7 @@ for one direction; cut both to part two regions. Without --admin the cluster of
 'hearsay dev' is meant.`,
 		Example: "  hearsay chaos cut us-east eu-west\n  hearsay chaos rules\n  hearsay chaos heal --all",
 	}
-	admin := cmd.PersistentFlags().String("admin", "http://127.0.0.1:8700", "admin port, or the page's port of 'hearsay dev'")
+	admin := addAdmin(cmd)
 	return group(cmd, newChaosCut(admin), newChaosHeal(admin), newChaosRules(admin))
 }
 
@@ -122,32 +112,9 @@ func chaos(cmd *cobra.Command, admin string, asJSON bool, method string, change 
 }
 
 func chaosRules(ctx context.Context, admin, method string, change *chaosChange) ([]chaosRule, error) {
-	ctx, stop := context.WithTimeout(ctx, adminTimeout)
-	defer stop()
-	body, err := json.Marshal(change)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(admin, "/")+rulesPath, bytes.NewReader(body))
-	if err != nil {
-		return nil, usageError("--admin %q is not an address; want one like http://127.0.0.1:8700", admin)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, &exitError{exitNoAnswer, fmt.Errorf(
-			"no answer from %s: %w; start a cluster with 'hearsay dev', or name an admin port with --admin or HEARSAY_ADMIN", admin, cause(err))}
-	}
-	defer resp.Body.Close()
 	var answer struct {
 		Rules []chaosRule `json:"rules"`
-		Error string      `json:"error"`
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAdminAnswer)).Decode(&answer); err != nil {
-		return nil, fmt.Errorf("%s answered %s without rules; is it an admin port?", admin, resp.Status)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s refused: %s", admin, answer.Error)
-	}
-	return answer.Rules, nil
+	err := askAdmin(ctx, admin, method, rulesPath, change, &answer)
+	return answer.Rules, err
 }

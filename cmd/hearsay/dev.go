@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"hearsay/node"
 	"hearsay/node/host/wan"
 )
 
@@ -22,6 +24,7 @@ type devFlags struct {
 	regions, nodesPerRegion int
 	topology, wan           string
 	listen, data            string
+	bound                   time.Duration
 	namespaces              []string
 	insecure                bool
 }
@@ -55,6 +58,7 @@ A topology file is YAML:
 	cmd.Flags().StringVar(&f.topology, "topology", "", "YAML file that names the regions, instead of --regions")
 	cmd.Flags().IntVar(&f.nodesPerRegion, "nodes-per-region", 2, "how many nodes in each of --regions")
 	cmd.Flags().StringVar(&f.wan, "wan", "aws", "delays between regions: aws (measured medians), none, or a CSV file of from,to,rtt_ms")
+	addBound(cmd, &f.bound)
 	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8700", "address of the page; the nodes' client ports follow it, port 0 takes free ones")
 	cmd.Flags().StringVar(&f.data, "data", "", "folder that keeps the data (default a temporary one, removed at the end)")
 	cmd.Flags().StringSliceVar(&f.namespaces, "namespace", nil, "title of a namespace to create at the start; may be repeated")
@@ -83,9 +87,17 @@ A topology file is YAML:
 	return cmd
 }
 
+// addBound adds --bound to cmd.
+func addBound(cmd *cobra.Command, bound *time.Duration) {
+	cmd.Flags().DurationVar(bound, "bound", time.Minute, "how long after its acknowledgement a write may be missing elsewhere before a node tells of it")
+}
+
 // config returns the cluster that the flags ask for.
 func (f devFlags) config() (clusterConfig, error) {
-	cfg := clusterConfig{listen: f.listen, insecure: f.insecure, dir: f.data, namespaces: f.namespaces}
+	cfg := clusterConfig{listen: f.listen, insecure: f.insecure, dir: f.data, bound: f.bound, namespaces: f.namespaces}
+	if f.bound < node.MinBound {
+		return cfg, usageError("--bound %v; want at least %v", f.bound, node.MinBound)
+	}
 	if err := checkExposure("listen", f.listen, f.insecure); err != nil {
 		return cfg, err
 	}

@@ -16,10 +16,13 @@ import (
 	"time"
 )
 
+// devTestBound is soon exceeded by who is cut off.
+const devTestBound = 2 * time.Second
+
 // startDev runs a cluster in this process until the test ends.
 func startDev(t *testing.T, regions, nodesPerRegion int) *cluster {
 	t.Helper()
-	cfg, err := devFlags{regions: regions, nodesPerRegion: nodesPerRegion, wan: "aws", listen: "127.0.0.1:0", data: t.TempDir()}.config()
+	cfg, err := devFlags{regions: regions, nodesPerRegion: nodesPerRegion, wan: "aws", listen: "127.0.0.1:0", data: t.TempDir(), bound: devTestBound}.config()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,6 +209,7 @@ func TestDevRefuses(t *testing.T) {
 		{"no room for ports", []string{"--listen", "127.0.0.1:65534"}, exitUsage, []string{"leaves no room"}},
 		{"no address", []string{"--listen", "here"}, exitUsage, []string{"--listen", "127.0.0.1:8700"}},
 		{"an address that others reach", []string{"--listen", "0.0.0.0:0"}, exitUsage, []string{"--insecure", "127.0.0.1"}},
+		{"no bound", []string{"--bound", "999ms"}, exitUsage, []string{"--bound 999ms", "at least 1s"}},
 		{"no regions", []string{"--regions", "0"}, exitUsage, []string{"want 1 to 12"}},
 		{"too many nodes", []string{"--nodes-per-region", "10"}, exitUsage, []string{"want 1 to 9"}},
 		{"a region without delays", []string{"--topology", odd}, exitFailed, []string{odd, "mars", "us-east", "--wan none"}},

@@ -30,6 +30,7 @@ func benchCluster(b *testing.B, m wan.Matrix, regions, nodesPerRegion int) *clus
 		listen:     "127.0.0.1:0",
 		dir:        b.TempDir(),
 		network:    wan.New(m, func(string, uint64, uint64) uint64 { return rand.Uint64() }),
+		bound:      time.Minute,
 		namespaces: []string{"bench"},
 		log:        zap.NewNop(),
 	}

@@ -21,6 +21,7 @@ func TestNodeRefuses(t *testing.T) {
 		{"no cluster", "--region r --data " + dir, []string{"--cluster is required"}},
 		{"no data", "--region r --cluster c", []string{"--data is required"}},
 		{"a port that others reach", "--region r --cluster c --api 0.0.0.0:0 --data " + dir, []string{"0.0.0.0:0", "--insecure"}},
+		{"a bound that is too small", "--region r --cluster c --bound 1ms --data " + dir, []string{"Bound is 1ms, must be at least 1s"}},
 		{"an argument", "us-east-1", []string{"takes no arguments"}},
 		{"a bad log format", "--log-format xml", []string{"console or json"}},
 	}

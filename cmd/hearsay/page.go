@@ -82,7 +82,9 @@ func (c *cluster) pageHandler() http.Handler {
 		at := "/nodes/" + h.Identity().Name
 		mux.Handle(at+"/", http.StripPrefix(at, h.AdminHandler()))
 	}
-	mux.Handle("/admin/v1/chaos/", c.nodes()[0].AdminHandler()) // all nodes share one network
+	first := c.nodes()[0].AdminHandler()
+	mux.Handle("/admin/v1/chaos/", first) // all nodes share one network
+	mux.Handle(statusPath, first)
 	// Another site that is open in the same browser may read and do nothing here.
 	return http.NewCrossOriginProtection().Handler(secured(mux))
 }

@@ -35,7 +35,7 @@ Exit codes:
   hearsay kv key put hello world --namespace notes
   hearsay kv key get hello --namespace notes --api http://127.0.0.1:8709 --wait 10s`,
 	},
-		newDev(), newNode(), newKV(), newChaos(), newSim(), newVersion(),
+		newDev(), newNode(), newKV(), newCluster(), newChaos(), newSim(), newVersion(),
 	)
 	root.SilenceErrors = true
 	root.SilenceUsage = true
