@@ -22,6 +22,8 @@ type Source interface {
 	Ready() error
 	// Status returns what the node is and how far it is.
 	Status() Status
+	// Conflicts returns the updates that the node has seen lose, oldest first.
+	Conflicts() []Conflict
 }
 
 // Options is what a node may have to show besides its status.
@@ -46,6 +48,9 @@ func New(s Source, opt Options) http.Handler {
 	})
 	mux.HandleFunc("GET /admin/v1/status", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, s.Status())
+	})
+	mux.HandleFunc("GET /admin/v1/conflicts", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]any{"conflicts": s.Conflicts()})
 	})
 	if opt.Metrics != nil {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(opt.Metrics, promhttp.HandlerOpts{}))

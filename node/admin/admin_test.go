@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -18,11 +20,14 @@ import (
 type node struct {
 	alive, ready error
 	status       admin.Status
+	conflicts    []admin.Conflict
 }
 
 func (n node) Alive() error         { return n.alive }
 func (n node) Ready() error         { return n.ready }
 func (n node) Status() admin.Status { return n.status }
+
+func (n node) Conflicts() []admin.Conflict { return n.conflicts }
 
 func ask(h http.Handler, method, path, body string) (status int, text string) {
 	w := httptest.NewRecorder()
@@ -83,6 +88,24 @@ func TestStatus(t *testing.T) {
 	}
 	if got.ID != want.ID || got.Marks[0] != want.Marks[0] || got.Peers[0] != want.Peers[0] || got.Events["peer_up"] != 1 {
 		t.Errorf("status = %+v, want %+v", got, want)
+	}
+}
+
+func TestConflicts(t *testing.T) {
+	want := admin.Conflict{
+		Namespace: "ns", Key: "k", Doubtful: true,
+		Loser:  admin.Write{Version: "1.0@a", Node: "0011", Name: "a", Region: "eu", At: time.Unix(1, 0).UTC()},
+		Winner: admin.Write{Version: "2.0@b", Node: "0022", At: time.Unix(2, 0).UTC()},
+	}
+	for _, conflicts := range [][]admin.Conflict{{}, {want}} {
+		status, text := ask(admin.New(node{conflicts: conflicts}, admin.Options{}), "GET", "/admin/v1/conflicts", "")
+		var got struct{ Conflicts []admin.Conflict }
+		if err := json.Unmarshal([]byte(text), &got); err != nil || status != http.StatusOK {
+			t.Fatalf("GET = %d %q (%v), want 200", status, text, err)
+		}
+		if !slices.Equal(got.Conflicts, conflicts) || got.Conflicts == nil {
+			t.Errorf("conflicts = %+v, want %+v", got.Conflicts, conflicts)
+		}
 	}
 }
 

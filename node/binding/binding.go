@@ -155,10 +155,15 @@ func (h *handler) delete(w http.ResponseWriter, r *http.Request, ref, key string
 
 // write has the node accept the write that check makes of the request.
 func (h *handler) write(w http.ResponseWriter, r *http.Request, ref string, check func(v *kv.View, ns string) (node.Write, error)) error {
+	id, err := api.RequestID(r.Header)
+	if err != nil {
+		return err
+	}
 	write, err := h.checked(r, ref, check)
 	if err != nil {
 		return err
 	}
+	write.Request = id
 	replies, err := h.backend.Write(r.Context(), []node.Write{write})
 	if err != nil {
 		return err

@@ -326,3 +326,18 @@ func TestInternalErrorsAreReportedAndNotTold(t *testing.T) {
 		t.Errorf("reported %v, want %v", err, broken)
 	}
 }
+
+func TestRetriedWrite(t *testing.T) {
+	r := dev(t)
+	first := r.want("200 OK", "", "PUT", "/k", "v", "Hearsay-Request", "id-1").header.Get("Hearsay-Version")
+	if again := r.want("200 OK", "", "PUT", "/k", "v", "Hearsay-Request", "id-1").header.Get("Hearsay-Version"); again != first {
+		t.Errorf("retry of the put has version %s, want the first one's, %s", again, first)
+	}
+	deleted := r.want("200 OK", "", "DELETE", "/k", "", "Hearsay-Request", "id-2").header.Get("Hearsay-Version")
+	if again := r.want("200 OK", "", "DELETE", "/k", "", "Hearsay-Request", "id-2").header.Get("Hearsay-Version"); again != deleted || deleted == first {
+		t.Errorf("retry of the delete has version %s, want the first one's, %s, and not the put's, %s", again, deleted, first)
+	}
+	if got := r.do("PUT", "/k", "v", "Hearsay-Request", "a b"); !strings.HasPrefix(got.status, "400") {
+		t.Errorf("put with a bad request id = %s, want 400", got.status)
+	}
+}

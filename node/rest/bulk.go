@@ -79,6 +79,9 @@ type outcome struct {
 // bulkWrite reads a list of T and writes what check makes of each. Nothing is
 // written if one of them is refused.
 func bulkWrite[T any](h *handler, w http.ResponseWriter, r *http.Request, rt route, what string, check func(*kv.View, T) (node.Write, error)) error {
+	if err := api.NoRequestID(r.Header); err != nil {
+		return err
+	}
 	release, err := h.bodies.Reserve(r, maxBulkBody)
 	if err != nil {
 		return err

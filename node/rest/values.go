@@ -121,10 +121,15 @@ func (h *handler) deleteValue(w http.ResponseWriter, r *http.Request, rt route) 
 
 // write has the node accept the write that check makes of the request.
 func (h *handler) write(w http.ResponseWriter, r *http.Request, rt route, check func(*kv.View) (node.Write, error)) error {
+	id, err := api.RequestID(r.Header)
+	if err != nil {
+		return err
+	}
 	write, err := h.checked(rt, check)
 	if err != nil {
 		return err
 	}
+	write.Request = id
 	replies, err := h.backend.Write(r.Context(), []node.Write{write})
 	if err != nil {
 		return err

@@ -204,3 +204,22 @@ func TestPutRefuses(t *testing.T) {
 	}
 	r.refused(404, 10009, "get: 'key not found'", "GET", ns+"/values/k", "")
 }
+
+func TestRetriedWrite(t *testing.T) {
+	r := start(t, rest.Options{})
+	ns := r.create("n")
+	for _, method := range []string{"PUT", "DELETE"} {
+		first := r.want("null", method, ns+"/values/k", "v", "Hearsay-Request", method).header.Get("Hearsay-Version")
+		again := r.want("null", method, ns+"/values/k", "v", "Hearsay-Request", method).header.Get("Hearsay-Version")
+		other := r.want("null", method, ns+"/values/k", "v", "Hearsay-Request", method+"-2").header.Get("Hearsay-Version")
+		if again != first || other == first {
+			t.Errorf("%s has version %s, its retry %s, another %s; want the first two alike", method, first, again, other)
+		}
+	}
+	if got := r.do("PUT", ns+"/values/k", "v", "Hearsay-Request", "a b"); got.code != 400 || !strings.Contains(got.body, "Hearsay-Request") {
+		t.Errorf("put with a bad request id = %d %s, want 400 that names the header", got.code, got.body)
+	}
+	if got := r.do("PUT", ns+"/bulk", `[{"key":"k","value":"v"}]`, "Hearsay-Request", "1"); got.code != 400 {
+		t.Errorf("bulk put with a request id = %d %s, want 400", got.code, got.body)
+	}
+}
