@@ -34,12 +34,11 @@ func newClusterStatus(port *string) *cobra.Command {
 		Short: "Show the nodes as one of them sees them, and how stale reads may be",
 		Long: `Show the nodes of a cluster as one of them sees them.
 
-STREAM     whether that node is connected to this one
-BEHIND     writes that it holds and this one has not said it holds
-CLOSED     up to how long ago it misses no write of this one; the node with the
-           oldest holds back its staleness
-STALENESS  how old a write may be that reads at this node do not show, as it was
-           last told`,
+STREAM     whether the one asked is connected to it
+BEHIND     writes that the one asked holds and it has not said it holds
+CLOSED     how long ago its writes are known to the one asked without a gap; the
+           oldest holds back the staleness of the one asked
+STALENESS  how old a write may be that reads there do not show, by what it said last`,
 		Example: `  hearsay cluster status
   hearsay cluster status --admin http://127.0.0.1:8700/nodes/eu-west-1   # as another node of 'hearsay dev' sees them
   hearsay cluster status --admin http://127.0.0.1:8703 --output json`,
