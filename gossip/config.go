@@ -12,12 +12,16 @@ type Config struct {
 	// StatusInterval is the time between two statuses to every peer. It bounds
 	// how long the loss of a last frame goes unnoticed.
 	StatusInterval time.Duration
-	// Grace is how long a node that hears from a third party of rows it lacks
-	// waits for them to come by themselves, for they are mostly on their way.
+	// Grace is how long a node that hears of rows it lacks waits for them to come
+	// by themselves, for they are mostly on their way, unless it hears of them from
+	// the very node that should have sent them.
 	Grace time.Duration
 	// PullTimeout is added to one and a half round trips: a pull that brought
 	// nothing for so long goes to another holder.
 	PullTimeout time.Duration
+	// Hedge is added to one and a half round trips: a relay that confirmed nothing
+	// of what it got for so long is given up for another of its region.
+	Hedge time.Duration
 	// UnknownRTT stands for the round trip to a peer in another region until one
 	// was measured.
 	UnknownRTT time.Duration
@@ -30,13 +34,15 @@ type Config struct {
 	// from. It is renewed at half, so up to one and a half of it may be under
 	// way: at 3 MiB and 200 ms of round trip, over 100 Mbit/s.
 	Credit int
-	// FreshWindow is how many bytes of this node's own fresh frames may be under
-	// way to a peer unconfirmed. Past it the peer is left to pull at its pace.
+	// FreshWindow is how many bytes of fresh frames, this node's own and those it
+	// passes on, may be under way to a peer unconfirmed. Past it the peer is left to
+	// pull at its pace.
 	FreshWindow int
 	// TurnBytes bounds what one Collect sends to all peers from open streams, so
 	// that a turn stays short. One frame more may be sent.
 	TurnBytes int
-	// MaxOrigins bounds the origins that a peer is believed to hold.
+	// MaxOrigins bounds the origins that a peer is believed to hold, and those
+	// that this node relays.
 	MaxOrigins int
 	// Roster tunes how the cluster agrees on its members.
 	Roster roster.Config
@@ -48,6 +54,7 @@ func DefaultConfig() Config {
 		StatusInterval: 200 * time.Millisecond,
 		Grace:          200 * time.Millisecond,
 		PullTimeout:    150 * time.Millisecond,
+		Hedge:          20 * time.Millisecond,
 		UnknownRTT:     300 * time.Millisecond,
 		MaxFrameBytes:  256 << 10,
 		MaxFrameRows:   1024,
@@ -68,6 +75,7 @@ func (c Config) Validate() error {
 		{"StatusInterval", c.StatusInterval},
 		{"Grace", c.Grace},
 		{"PullTimeout", c.PullTimeout},
+		{"Hedge", c.Hedge},
 		{"UnknownRTT", c.UnknownRTT},
 		{"Roster.Gather", c.Roster.Gather},
 		{"Roster.Patience", c.Roster.Patience},

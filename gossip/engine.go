@@ -45,13 +45,16 @@ type Engine struct {
 	draw    Draw
 	replica Replica
 
-	peers []*peer // sorted by ID
+	peers   []*peer       // sorted by ID
+	regions []*region     // of the peers, sorted by name
+	now     time.Duration // Reading.Mono of the last Tick
 
 	own    store.Origin // this node's present origin, zero before its first write
 	spread uint64       // how far own was sent as fresh
 
-	lacks []lack                // sorted by origin
-	ahead map[store.Origin]span // applied above the watermark
+	lacks    []lack                // sorted by origin
+	ahead    map[store.Origin]span // applied above the watermark
+	passages []passage             // sorted by origin
 
 	roster    *roster.Roster
 	epoch     uint64          // of the roster, for which standings are
@@ -114,6 +117,7 @@ func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error 
 // Tick does whatever is due at now. Calling it early or twice does no harm. The
 // error is the store's.
 func (e *Engine) Tick(now clock.Reading) error {
+	e.now = now.Mono
 	if now.Mono >= e.nextStatus {
 		e.statusDue = true
 		e.nextStatus = now.Mono + e.cfg.StatusInterval
@@ -122,6 +126,7 @@ func (e *Engine) Tick(now clock.Reading) error {
 		}
 	}
 	e.tickLacks(now)
+	e.tickRelays(now)
 	e.roster.Tick(now.Mono, e.peerIDs())
 	return nil
 }
@@ -131,7 +136,7 @@ func (e *Engine) NextTick() time.Duration {
 	if e.more {
 		return 0
 	}
-	next := min(e.nextStatus, e.roster.NextTick())
+	next := e.nextLate(min(e.nextStatus, e.roster.NextTick()))
 	for i := range e.lacks {
 		next = min(next, e.deadline(&e.lacks[i]))
 	}
@@ -143,10 +148,17 @@ func (e *Engine) NextTick() time.Duration {
 func (e *Engine) Collect() ([]Envelope, error) {
 	e.settleW()
 	e.collectRoster()
-	e.collectStatus()
+	// Before the statuses, which would have their receivers ask for what they name.
+	if err := e.collectHedges(); err != nil {
+		return nil, err
+	}
 	if err := e.collectFresh(); err != nil {
 		return nil, err
 	}
+	if err := e.collectPassages(); err != nil {
+		return nil, err
+	}
+	e.collectStatus()
 	if err := e.collectStreams(); err != nil {
 		return nil, err
 	}

@@ -28,6 +28,27 @@ type (
 		From   store.NodeID
 		Origin store.Origin
 	}
+	// FreshCrossed says that a frame left for the writer's relay in another region.
+	FreshCrossed struct{ Crossing }
+	// HedgeCrossed says that it left for a second one, as the first did not confirm
+	// it.
+	HedgeCrossed struct{ Crossing }
+	// PullCrossed says that a frame left for another region because it was asked
+	// for.
+	PullCrossed struct{ Crossing }
+	// FrameRelayed says that rows of a writer in another region were passed on to
+	// so many peers of this one.
+	FrameRelayed struct {
+		Origin store.Origin
+		Rows   int
+		Peers  int
+	}
+	// RelayLate says that a relay confirmed nothing in time: what was under way to
+	// it goes to another of its region.
+	RelayLate struct {
+		Peer   store.NodeID
+		Region string
+	}
 	// OriginHeld says that a stream waits because an entry's timestamp is ahead of
 	// this machine's clock by more than the maximum skew.
 	OriginHeld struct {
@@ -64,10 +85,22 @@ type (
 	}
 )
 
+// A Crossing is one frame that leaves for another region.
+type Crossing struct {
+	To     store.NodeID
+	Origin store.Origin
+	Rows   int
+}
+
 func (PeerUp) EventName() string         { return "peer_up" }
 func (PeerDown) EventName() string       { return "peer_down" }
 func (FrameApplied) EventName() string   { return "frame_applied" }
 func (FrameRepeated) EventName() string  { return "frame_repeated" }
+func (FreshCrossed) EventName() string   { return "fresh_crossed" }
+func (HedgeCrossed) EventName() string   { return "hedge_crossed" }
+func (PullCrossed) EventName() string    { return "pull_crossed" }
+func (FrameRelayed) EventName() string   { return "frame_relayed" }
+func (RelayLate) EventName() string      { return "relay_late" }
 func (OriginHeld) EventName() string     { return "origin_held" }
 func (GapFound) EventName() string       { return "gap_found" }
 func (Pulled) EventName() string         { return "pulled" }

@@ -73,7 +73,8 @@ type Status struct {
 	// peer, or all of them if Full.
 	Marks store.Watermarks
 	Full  bool
-	// Hash is over all the sender's watermarks; see HashMark.
+	// Hash is over all the sender's watermarks; see HashMark. It is 0 in an answer,
+	// which says of some marks alone how far frames have brought them.
 	Hash uint64
 	// Want asks for a Full Status in return.
 	Want  bool
@@ -82,6 +83,9 @@ type Status struct {
 	// counts under Facts.Epoch.
 	Closed *Closed
 }
+
+// answer reports whether s says nothing of the sender but its Marks.
+func (s *Status) answer() bool { return s.Hash == 0 && len(s.Marks) > 0 }
 
 // A Closed is a closed timestamp: its node's word that it stamps nothing more at
 // or below C.

@@ -18,15 +18,18 @@ type peer struct {
 	haveHash uint64
 
 	// What the next status to it has to be.
-	ask       bool          // ask it for all its watermarks …
-	askAfter  time.Duration // … but not before
-	tell      bool          // tell it all of ours
-	confirm   bool          // tell it at once how far its frames brought us
-	unsettled int           // bytes of its frames since the last status to it
+	ask       bool             // ask it for all its watermarks …
+	askAfter  time.Duration    // … but not before
+	tell      bool             // tell it all of ours
+	confirm   bool             // tell it at once how far its frames brought us
+	unsettled int              // bytes of its frames since the last status to it …
+	origins   store.Watermarks // … and how far they went
 
-	// Our own fresh frames under way to it.
-	fresh      []sent
-	freshBytes int
+	// Fresh frames under way to it.
+	fresh       []sent
+	freshBytes  int
+	confirmedAt time.Duration // when it last confirmed any
+	late        bool          // a relay that confirmed none for too long
 
 	// Streams that it pulls from us, and the credit left for them.
 	streams []store.Mark // cursors: the next frame begins past Seq
@@ -36,13 +39,15 @@ type peer struct {
 	received int           // bytes of its frames since our last grant
 	progress time.Duration // when a frame of a pull last moved us on
 	askedAt  time.Duration // when the pull now being measured left; 0 if none
-	rtt      time.Duration // from a pull to its first frame; 0 if unknown
+	rtt      time.Duration // from a frame or pull to its answer; 0 if unknown
 }
 
 // sent is a fresh frame under way.
 type sent struct {
-	through uint64
-	bytes   int
+	origin        store.Origin
+	from, through uint64
+	bytes         int
+	at            time.Duration // Reading.Mono of the turn that sent it
 }
 
 // PeerUp tells the engine that a stream to p is there. A second call says that
@@ -51,11 +56,14 @@ func (e *Engine) PeerUp(now clock.Reading, p Peer) {
 	fresh := &peer{Peer: p, ask: true, tell: true, askAfter: now.Mono}
 	i, known := e.findPeer(p.ID)
 	if known {
-		fresh.rtt = e.peers[i].rtt
+		old := e.peers[i]
+		fresh.rtt = old.rtt
+		e.moveOut(old)
 		e.peers[i] = fresh
 	} else {
 		e.peers = slices.Insert(e.peers, i, fresh)
 	}
+	e.settleIn(fresh)
 	e.releaseLacks(now, p.ID)
 	e.replica.Observe(PeerUp{Peer: p})
 }
@@ -68,6 +76,7 @@ func (e *Engine) PeerDown(now clock.Reading, id store.NodeID) {
 	}
 	p := e.peers[i]
 	e.peers = slices.Delete(e.peers, i, i+1)
+	e.moveOut(p)
 	e.releaseLacks(now, id)
 	e.replica.Observe(PeerDown{Peer: p.Peer})
 }
@@ -101,14 +110,30 @@ func (p *peer) learn(origin store.Origin, seq uint64, maxOrigins int) bool {
 	return true
 }
 
-// settle forgets the fresh frames that p has confirmed.
-func (p *peer) settle(seq uint64) {
-	n := 0
-	for n < len(p.fresh) && p.fresh[n].through <= seq {
-		p.freshBytes -= p.fresh[n].bytes
-		n++
+// settle forgets the fresh frames that p has confirmed, and returns when the
+// last of them was sent.
+func (p *peer) settle(now time.Duration) (at time.Duration, any bool) {
+	p.fresh = slices.DeleteFunc(p.fresh, func(s sent) bool {
+		if p.have.At(s.origin) < s.through {
+			return false
+		}
+		p.freshBytes -= s.bytes
+		at, any = s.at, true
+		return true
+	})
+	if any {
+		p.confirmedAt, p.late = now, false
 	}
-	p.fresh = slices.Delete(p.fresh, 0, n)
+	return at, any
+}
+
+// measure takes one round trip into the smoothed one, as TCP does.
+func (p *peer) measure(d time.Duration) {
+	if p.rtt == 0 {
+		p.rtt = d
+		return
+	}
+	p.rtt += (d - p.rtt) / 8
 }
 
 func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) {
@@ -124,10 +149,16 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 			return
 		}
 		if m.Origin != e.own && m.Seq > e.replica.Watermarks().At(m.Origin) {
-			e.notice(now, m.Origin, m.Seq, m.Origin.Node == from)
+			e.notice(now, m.Origin, m.Seq, e.feeds(p, m.Origin.Node))
 		}
 	}
-	p.settle(p.have.At(e.own))
+	at, confirmed := p.settle(now.Mono)
+	if s.answer() {
+		if confirmed && e.far(p) {
+			p.measure(now.Mono - at)
+		}
+		return
+	}
 	p.tell = p.tell || s.Want
 	e.hearClosed(from, s)
 	if p.haveHash == s.Hash {
@@ -142,11 +173,14 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 }
 
 // collectStatus sends each peer the status it is due, one message for all that
-// are due the same.
+// are due the same. One that only waits for a confirmation gets an answer.
 func (e *Engine) collectStatus() {
 	var made [4]*Status
 	for _, p := range e.peers {
-		if !e.statusDue && !p.ask && !p.tell && !p.confirm {
+		if !e.statusDue && !p.ask && !p.tell {
+			if p.confirm {
+				e.answer(p)
+			}
 			continue
 		}
 		kind := 0
@@ -160,11 +194,31 @@ func (e *Engine) collectStatus() {
 			made[kind] = e.status(p.ask, p.tell)
 		}
 		e.send(p, made[kind])
-		p.ask, p.tell, p.confirm, p.unsettled = false, false, false, 0
+		p.ask, p.tell = false, false
+		p.settleUp()
 	}
 	if e.statusDue {
 		e.statusDue, e.moved = false, nil
 	}
+}
+
+// answer tells p how far its frames brought this node, and nothing else.
+func (e *Engine) answer(p *peer) {
+	s := &Status{Facts: e.facts()}
+	for _, m := range p.origins {
+		if seq := e.replica.Watermarks().At(m.Origin); seq > 0 {
+			s.Marks.Set(m.Origin, seq)
+		}
+	}
+	if len(s.Marks) > 0 {
+		e.send(p, s)
+	}
+	p.settleUp()
+}
+
+// settleUp notes that p was told how far its frames brought this node.
+func (p *peer) settleUp() {
+	p.confirm, p.unsettled, p.origins = false, 0, nil
 }
 
 func (e *Engine) status(want, full bool) *Status {

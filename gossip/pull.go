@@ -18,6 +18,9 @@ type lack struct {
 	due    time.Duration // Reading.Mono: when to pull, or to give the pull up
 	held   time.Duration // never before this: what comes next is ahead of our clock
 	source store.NodeID  // whom it is pulled from, empty if it is not yet
+	// spare leaves rows that only other regions hold to another node of this one,
+	// which passes them on; so a region does not pull them once for each node.
+	spare bool
 }
 
 // A span is a run of rows, from exclusive, applied above the watermark.
@@ -33,6 +36,9 @@ func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) er
 			return nil
 		}
 		e.account(now, p, f, inOrder)
+		if e.far(p) {
+			e.fromAfar(p, f, mark)
+		}
 	}
 	if f.Origin == e.own && f.Through() > mark {
 		e.replica.Observe(MessageRefused{From: from, Why: "frame of this node's own stream past its last write"})
@@ -59,6 +65,10 @@ func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) er
 		e.notice(now, f.Origin, f.From, true)
 		return nil
 	}
+	if l := e.lackOf(f.Origin); l != nil && l.source == "" && hold == 0 {
+		// The rest is coming too.
+		l.due, l.spare = max(l.due, now.Mono+e.cfg.Grace), e.spared(f.Origin)
+	}
 	return e.moveUp(f.Origin, through)
 }
 
@@ -67,6 +77,7 @@ func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) er
 func (e *Engine) account(now clock.Reading, p *peer, f *Frame, inOrder bool) {
 	size := f.Size()
 	p.unsettled += size
+	p.origins.Set(f.Origin, f.Through())
 	if p.unsettled >= e.cfg.FreshWindow/2 {
 		p.confirm = true
 	}
@@ -117,9 +128,8 @@ func (e *Engine) noteAhead(origin store.Origin, s span) {
 	e.ahead[origin] = s
 }
 
-// notice marks that this node lacks origin up to target. Missing rows that were
-// seen to be lost, or that their own writer has, are pulled at once; of others
-// a third party merely heard earlier.
+// notice marks that this node lacks origin up to target. Rows that were seen to
+// be lost are pulled at once; others may be under way.
 func (e *Engine) notice(now clock.Reading, origin store.Origin, target uint64, lost bool) {
 	due := now.Mono
 	if !lost {
@@ -127,10 +137,11 @@ func (e *Engine) notice(now clock.Reading, origin store.Origin, target uint64, l
 	}
 	i, known := e.findLack(origin)
 	if !known {
-		e.lacks = slices.Insert(e.lacks, i, lack{origin: origin, target: target, due: due})
+		e.lacks = slices.Insert(e.lacks, i, lack{origin: origin, target: target, due: due, spare: !lost && e.spared(origin)})
 		return
 	}
 	l := &e.lacks[i]
+	l.spare = l.spare && !lost
 	switch {
 	case l.source != "":
 		// The pull under way ends where its source was when it was asked.
@@ -158,7 +169,7 @@ func (e *Engine) tickLacks(now clock.Reading) {
 		mark := e.replica.Watermarks().At(l.origin)
 		if mark >= l.target {
 			// What others have beyond the target gets its own grace.
-			l = lack{origin: l.origin, target: e.mostHeld(l.origin), due: now.Mono + e.cfg.Grace}
+			l = lack{origin: l.origin, target: e.mostHeld(l.origin), due: now.Mono + e.cfg.Grace, spare: e.spared(l.origin)}
 			if l.target <= mark {
 				continue
 			}
@@ -174,6 +185,11 @@ func (e *Engine) tickLacks(now clock.Reading) {
 		if p == nil {
 			continue // whoever had it is gone; it will say so when it is back
 		}
+		if l.spare && e.far(p) {
+			l.spare, l.due = false, now.Mono+e.patience(p)
+			kept = append(kept, l)
+			continue
+		}
 		if asked == nil {
 			asked = make(map[*peer]*Pull)
 		}
@@ -181,7 +197,7 @@ func (e *Engine) tickLacks(now clock.Reading) {
 			asked[p] = &Pull{Credit: e.cfg.Credit}
 		}
 		asked[p].From = append(asked[p].From, store.Mark{Origin: l.origin, Seq: mark})
-		l.source, l.due = p.ID, now.Mono+e.patience(p)
+		l.source, l.target, l.due = p.ID, min(l.target, p.have.At(l.origin)), now.Mono+e.patience(p)
 		kept = append(kept, l)
 	}
 	e.lacks = kept

@@ -6,8 +6,9 @@ import (
 	"hearsay/store"
 )
 
-// This file is the sending side of streams: fresh frames to everyone, and the
-// frames that a Pull asked for and gave credit for.
+// This file is the sending side of streams: fresh frames to the own region and
+// to one relay in each other one, and the frames that a Pull asked for and gave
+// credit for.
 
 // receivePull opens streams to a peer, or begins them again.
 func (e *Engine) receivePull(from store.NodeID, m *Pull) {
@@ -27,8 +28,8 @@ func (e *Engine) receivePull(from store.NodeID, m *Pull) {
 	}
 }
 
-// collectFresh sends what this node wrote since the last turn to every peer
-// that keeps up. The others find the gap and pull.
+// collectFresh sends what this node wrote since the last turn to every peer of
+// its region and to a relay in each other one.
 func (e *Engine) collectFresh() error {
 	mark := e.replica.Watermarks().At(e.own)
 	for e.spread < mark {
@@ -36,22 +37,37 @@ func (e *Engine) collectFresh() error {
 			e.spread = mark
 			return nil
 		}
-		f, err := e.frame(e.own, e.spread)
+		f, err := e.frame(e.own, e.spread, mark)
 		if err != nil {
 			return err
 		}
-		size := f.Size()
-		for _, p := range e.peers {
-			if p.freshBytes >= e.cfg.FreshWindow {
+		for _, p := range e.home() {
+			e.push(p, f)
+		}
+		for _, r := range e.regions {
+			if r.name == e.self.Region {
 				continue
 			}
-			e.send(p, f)
-			p.fresh = append(p.fresh, sent{through: f.Through(), bytes: size})
-			p.freshBytes += size
+			if p := r.relay(); e.push(p, f) {
+				e.replica.Observe(FreshCrossed{crossing(p, f)})
+			}
 		}
 		e.spread = f.Through()
 	}
 	return nil
+}
+
+// push sends f, which p did not ask for, if p keeps up with such. Else it finds
+// the gap and pulls.
+func (e *Engine) push(p *peer, f *Frame) bool {
+	if p.freshBytes >= e.cfg.FreshWindow {
+		return false
+	}
+	e.send(p, f)
+	size := f.Size()
+	p.fresh = append(p.fresh, sent{origin: f.Origin, from: f.From, through: f.Through(), bytes: size, at: e.now})
+	p.freshBytes += size
+	return true
 }
 
 // collectStreams sends on open streams as far as credit and the turn's budget
@@ -82,24 +98,28 @@ func (e *Engine) collectStreams() error {
 // stream that has reached the watermark is closed.
 func (e *Engine) advance(p *peer) (int, error) {
 	cursor := &p.streams[0]
-	f, err := e.frame(cursor.Origin, cursor.Seq)
+	mark := e.replica.Watermarks().At(cursor.Origin)
+	f, err := e.frame(cursor.Origin, cursor.Seq, mark)
 	if err != nil {
 		return 0, err
 	}
 	e.send(p, f)
+	if e.far(p) {
+		e.replica.Observe(PullCrossed{crossing(p, f)})
+	}
 	cursor.Seq = f.Through()
-	if cursor.Seq >= e.replica.Watermarks().At(cursor.Origin) {
+	if cursor.Seq >= mark {
 		p.streams = p.streams[1:]
 	}
 	return f.Size(), nil
 }
 
-// frame returns origin's log past after, which is below the watermark: at least
-// one row, and as many as the bounds of a frame allow. For each row it holds
+// frame returns origin's log past after and up to through, which the watermark
+// covers: at least one row, and as many as the bounds of a frame allow. For each row it holds
 // what the key holds now, whoever wrote that; so rows may be left out by nobody,
 // while a value that was overwritten never travels.
-func (e *Engine) frame(origin store.Origin, after uint64) (*Frame, error) {
-	rows, err := e.replica.Rows(origin, after, e.cfg.MaxFrameRows)
+func (e *Engine) frame(origin store.Origin, after, through uint64) (*Frame, error) {
+	rows, err := e.replica.Rows(origin, after, int(min(uint64(e.cfg.MaxFrameRows), through-after)))
 	if err != nil {
 		return nil, fmt.Errorf("read log of %v past %d: %w", origin, after, err)
 	}

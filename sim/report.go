@@ -46,8 +46,20 @@ type EventCount struct {
 	Count uint64
 }
 
+// Count returns how often the nodes told of the event of that name.
+func (s *Stats) Count(event string) uint64 {
+	if i, ok := s.find(event); ok {
+		return s.Events[i].Count
+	}
+	return 0
+}
+
+func (s *Stats) find(event string) (int, bool) {
+	return slices.BinarySearchFunc(s.Events, event, func(c EventCount, name string) int { return strings.Compare(c.Name, name) })
+}
+
 func (s *Stats) event(name string) {
-	i, ok := slices.BinarySearchFunc(s.Events, name, func(c EventCount, name string) int { return strings.Compare(c.Name, name) })
+	i, ok := s.find(name)
 	if !ok {
 		s.Events = slices.Insert(s.Events, i, EventCount{Name: name})
 	}
@@ -139,6 +151,8 @@ func (r *Result) Report(took time.Duration) string {
 	line("crashes", "left %d open turns on the disk and lost %d", s.Survived, s.Dropped)
 	line("messages", "%d sent, %d bytes; %d lost on the way, %d at machines that were down, %d at full inboxes; %d repeated; %d received",
 		s.Sent, s.SentBytes, s.LostOnTheWay, s.LostDown, s.LostFull, s.Duplicated, s.Received)
+	line("crossings", "to other regions: %s fresh frames per write, %s hedges, %s pulled",
+		s.perWrite("fresh_crossed"), s.perWrite("hedge_crossed"), s.perWrite("pull_crossed"))
 	line("inboxes", "at most %d inputs", s.InboxMost)
 	line("events", "%s", s.events())
 	line("propagation", "to one more node p50 %v p99 %v of %d; everywhere p50 %v p99 %v of %d",
@@ -153,6 +167,12 @@ func (r *Result) Report(took time.Duration) string {
 			perSecond(r.Happenings, took), perSecond(s.Applied, took), virtual/took)
 	}
 	return b.String()
+}
+
+// perWrite returns how often an event came for each write, to two digits.
+func (s *Stats) perWrite(event string) string {
+	hundredths := 100 * s.Count(event) / max(s.Writes, 1)
+	return fmt.Sprintf("%d.%02d", hundredths/100, hundredths%100)
 }
 
 func perSecond(n uint64, took time.Duration) uint64 {

@@ -54,6 +54,8 @@ func (l eventLog) write(e node.Event) {
 		l.sampled.Warn("message refused: "+e.Why, peerField(e.From))
 	case gossip.GapFound:
 		l.sampled.Info("rows went missing on the way", originField(e.Origin), zap.Uint64("mark", e.Mark), zap.Uint64("from", e.From))
+	case gossip.RelayLate:
+		l.sampled.Info("relay confirmed nothing in time", peerField(e.Peer), zap.String("region", e.Region))
 	case gossip.PullTimedOut:
 		l.sampled.Info("pull brought nothing in time", peerField(e.To), originField(e.Origin))
 	default:
@@ -70,6 +72,14 @@ func debugFields(e node.Event) []zap.Field {
 		return []zap.Field{peerField(e.From), originField(e.Origin), zap.Int("rows", e.Rows), zap.Bool("ahead", e.Ahead)}
 	case gossip.FrameRepeated:
 		return []zap.Field{peerField(e.From), originField(e.Origin)}
+	case gossip.FreshCrossed:
+		return crossingFields(e.Crossing)
+	case gossip.HedgeCrossed:
+		return crossingFields(e.Crossing)
+	case gossip.PullCrossed:
+		return crossingFields(e.Crossing)
+	case gossip.FrameRelayed:
+		return []zap.Field{originField(e.Origin), zap.Int("rows", e.Rows), zap.Int("peers", e.Peers)}
 	case gossip.NoStream:
 		return []zap.Field{peerField(e.From)}
 	case gossip.Pulled:
@@ -84,6 +94,10 @@ func debugFields(e node.Event) []zap.Field {
 		return []zap.Field{zap.Int("offered", e.Offered), zap.Int("won", e.Won)}
 	}
 	return nil
+}
+
+func crossingFields(c gossip.Crossing) []zap.Field {
+	return []zap.Field{peerField(c.To), originField(c.Origin), zap.Int("rows", c.Rows)}
 }
 
 func peerField(id store.NodeID) zap.Field { return zap.String("peer", string(id)) }

@@ -85,6 +85,7 @@ func TestEventLogLevels(t *testing.T) {
 		"peer_down":       zap.InfoLevel,
 		"gap_found":       zap.InfoLevel,
 		"pull_timed_out":  zap.InfoLevel,
+		"relay_late":      zap.InfoLevel,
 		"epoch_adopted":   zap.InfoLevel,
 		"bound_kept":      zap.InfoLevel,
 		"bound_exceeded":  zap.WarnLevel,
