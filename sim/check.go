@@ -33,6 +33,7 @@ type checker struct {
 	order    []*history // all keys, as they were first written
 	of       []ledger   // by machine
 	calendar calendar
+	known    map[store.Version]knowing
 	limits   gossip.Config
 }
 
@@ -66,7 +67,9 @@ type ledger struct {
 	w       clock.Timestamp  // of the last front of this life
 	marks   store.Watermarks // of the last front
 	pending map[node.Ticket]pending
-	issued  map[uint64]node.Write // accepted here, by ordinal
+	issued  map[uint64]node.Write      // accepted here, by ordinal
+	wrote   map[uint64][]store.Version // as what, by ordinal
+	told    told
 	acked   []acknowledged
 	wall    int64 // the greatest that a front stated: for expiry the clock never runs back, restarts included
 }
@@ -75,6 +78,10 @@ type ledger struct {
 type pending struct {
 	key   store.Key
 	above store.Version // of what the node showed under the key by then
+	// version is the write's, or that of its first try if it is a retry that
+	// found it.
+	version store.Version
+	found   bool
 }
 
 type acknowledged struct {
@@ -83,9 +90,11 @@ type acknowledged struct {
 }
 
 func newChecker(w *World) *checker {
-	c := &checker{w: w, streams: map[store.Origin]*stream{}, keys: map[store.Key]*history{}, limits: gossip.DefaultConfig()}
+	c := &checker{w: w, streams: map[store.Origin]*stream{}, keys: map[store.Key]*history{}, known: map[store.Version]knowing{}, limits: gossip.DefaultConfig()}
 	for range w.cfg.Nodes {
-		c.of = append(c.of, ledger{pending: map[node.Ticket]pending{}, issued: map[uint64]node.Write{}})
+		c.of = append(c.of, ledger{
+			pending: map[node.Ticket]pending{}, issued: map[uint64]node.Write{}, wrote: map[uint64][]store.Version{}, told: newTold(),
+		})
 	}
 	return c
 }
@@ -133,6 +142,7 @@ func (c *checker) published(m *machine) {
 	}
 	c.of[m.index].marks = marks
 	c.whole(m)
+	c.showed(m)
 	c.w.ladder.add(hashMarks(marks))
 }
 
@@ -229,6 +239,7 @@ func (c *checker) met(m *machine, f *gossip.Frame) {
 			c.w.violated("I3", m, "receives %s as write %d of its origin, which is another", describe(e), e.Seq)
 			return
 		}
+		c.reached(m, e)
 	}
 	for i, row := range f.Rows {
 		seq, e := f.From+1+uint64(i), f.Entries[row.Entry]
@@ -296,19 +307,25 @@ func winner(entries ...*store.Entry) *store.Entry {
 	return best
 }
 
-// accepted notes a write that m's node took.
-func (c *checker) accepted(m *machine, t node.Ticket, op operation, write node.Write) {
+// accepted notes a write that m's node took when it covered marks.
+func (c *checker) accepted(m *machine, t node.Ticket, op operation, write node.Write, marks store.Watermarks) {
 	l := &c.of[m.index]
 	if _, twice := l.pending[t]; twice {
 		c.w.violated("reply", m, "gives ticket %d twice", t)
 		return
 	}
-	p := pending{key: op.key}
+	p := pending{key: op.key, version: m.version, found: m.found}
 	if e, err := m.front.Entries.Get(op.key); err == nil {
 		p.above = e.Version
 	}
 	l.pending[t] = p
 	l.issued[op.ordinal] = write
+	if !p.found {
+		l.wrote[op.ordinal] = append(l.wrote[op.ordinal], p.version)
+		c.wrote(m, op.key, p.version, marks)
+	} else if c.w.stats.Repeated++; !l.wroteBy(op.ordinal, p.version) {
+		c.w.violated("reply", m, "takes %v for the first try of a write to %v, which it is not", p.version, p.key)
+	}
 }
 
 // replied checks an acknowledgement: it is due, its write is durable, and it
@@ -326,7 +343,11 @@ func (c *checker) replied(m *machine, r node.Reply) {
 		c.w.violated("C6", m, "acknowledges a write to %v as %v, which is not durable", p.key, r.Version)
 		return
 	}
-	if r.Version.Compare(p.above) <= 0 {
+	if r.Version != p.version {
+		c.w.violated("reply", m, "acknowledges a write to %v as %v, but had given it %v", p.key, r.Version, p.version)
+		return
+	}
+	if !p.found && r.Version.Compare(p.above) <= 0 {
 		c.w.violated("C5", m, "acknowledges a write to %v as %v, which loses to %v that the node had before", p.key, r.Version, p.above)
 		return
 	}
@@ -350,6 +371,7 @@ func (h *history) has(v store.Version) bool {
 // knew to be whole.
 func (c *checker) crashed(m *machine) {
 	clear(c.of[m.index].pending)
+	c.of[m.index].told.open = nil
 	c.of[m.index].w = clock.Timestamp{}
 }
 

@@ -20,6 +20,9 @@ type machine struct {
 	node   *node.Node  // nil while the power is off
 	front  *node.Front // of the last turn that the disk has
 
+	version store.Version // of the write that was accepted last …
+	found   bool          // … or found to be there already
+
 	inbox []input // what waits for the next turn; see maxInbox
 	bytes int     // of the messages in it
 	busy  bool    // a turn is open: its Flush comes with Synced
@@ -263,7 +266,7 @@ func (w *World) boot(m *machine, cause uint64) {
 	cfg.Draw = func(purpose string, a, b uint64) uint64 {
 		return Draw(w.cfg.Seed, purpose, uint64(m.index), cause, a, b)
 	}
-	cfg.Observe = func(e node.Event) { w.observe(m, e.EventName()) }
+	cfg.Observe = func(e node.Event) { w.observe(m, e) }
 	n, err := node.New(cfg, m.disk)
 	if err != nil {
 		w.violated("restart", m, "start of %s: %v", m.peer.ID, err)

@@ -148,6 +148,18 @@ func anEntry(t *testing.T, m *machine) *store.Entry {
 	return nil
 }
 
+// twoOfOneKey returns two versions of a key, ascending.
+func twoOfOneKey(t *testing.T, w *World) (older, newer store.Version) {
+	t.Helper()
+	for _, h := range w.check.order {
+		if len(h.versions) > 1 {
+			return h.versions[0].version, h.versions[1].version
+		}
+	}
+	t.Fatal("no key was written twice")
+	return older, newer
+}
+
 // oneEntry is a snapshot in which one entry is another.
 type oneEntry struct {
 	store.Snapshot
@@ -226,6 +238,30 @@ func TestCheckerNotices(t *testing.T) {
 			m.front.Entries = oneEntry{m.front.Entries, &e}
 			w.check.read(m, m.clocks.read(w.now), e.Key, &e)
 		}, "I1"},
+		{"a lost update that its winner's origin had known", func(t *testing.T, w *World, m *machine) {
+			_, winner := twoOfOneKey(t, w)
+			loser := winner
+			loser.Timestamp.Wall--
+			w.check.known[loser] = knowing{seq: w.check.known[winner].seq}
+			w.check.known[winner] = knowing{past: lore{surely: store.Watermarks{{Origin: loser.Origin, Seq: 1 << 40}}}}
+			w.check.lost(m, node.UpdateLost{Loser: loser, Winner: winner})
+		}, "C9"},
+		{"an update that lost to a lesser one", func(t *testing.T, w *World, m *machine) {
+			older, newer := twoOfOneKey(t, w)
+			w.check.lost(m, node.UpdateLost{Loser: newer, Winner: older})
+		}, "C9"},
+		{"a lost update that nobody told of", func(t *testing.T, w *World, m *machine) {
+			held := anEntry(t, m)
+			e := *held
+			e.Version = store.Version{Timestamp: held.Version.Timestamp, Origin: store.Origin{Node: "\xff"}}
+			w.check.known[e.Version] = knowing{}
+			told := &w.check.of[m.index].told
+			told.lost = map[store.Version]bool{}
+			told.held[e.Key] = held
+			told.touched = []store.Key{e.Key}
+			m.front.Entries = oneEntry{m.front.Entries, &e}
+			w.check.showed(m)
+		}, "C9"},
 		{"an inbox without end", func(t *testing.T, w *World, m *machine) {
 			m.inbox = make([]input, maxInbox+w.cfg.Nodes+1)
 			w.check.bounds(m)

@@ -25,6 +25,8 @@ type Result struct {
 type Stats struct {
 	Writes, Acknowledged, Refused uint64
 	Reads, ReadsInTurn            uint64 // the latter between an apply and its sync
+	Repeated                      uint64 // writes whose first try was found
+	Lost                          uint64 // updates that a node told of as lost
 	NobodyHome                    uint64 // operations on a machine that was down
 	Sent, SentBytes               uint64
 	LostOnTheWay, LostDown        uint64 // by the network; at a machine without power

@@ -48,6 +48,8 @@ func TestSeeds(t *testing.T) {
 		all.Duplicated += r.Stats.Duplicated
 		all.LostOnTheWay += r.Stats.LostOnTheWay
 		all.LostDown += r.Stats.LostDown
+		all.Repeated += r.Stats.Repeated
+		all.Lost += r.Stats.Lost
 	}
 	if *seeds < 40 {
 		return // too few to expect everything
@@ -68,6 +70,8 @@ func TestSeeds(t *testing.T) {
 		{"a message was repeated", all.Duplicated},
 		{"a message was lost on the way", all.LostOnTheWay},
 		{"a message reached a machine that was down", all.LostDown},
+		{"a retry found its first try", all.Repeated},
+		{"an update was lost", all.Lost},
 	} {
 		if sometimes.n == 0 {
 			t.Errorf("in no seed did it happen that %s", sometimes.what)

@@ -20,6 +20,7 @@ type operation struct {
 	ordinal uint64
 	key     store.Key
 	ttl     time.Duration // 0 for none
+	request string        // the client's own name for it, empty for none
 }
 
 type opKind uint8
@@ -56,6 +57,21 @@ func (cfg Config) operation(machine int, ordinal uint64) operation {
 		op.ttl = between(mix(^draw), time.Second, 12*time.Second)
 	default:
 		op.kind = opDelete
+	}
+	if op.kind != opRead && ordinal%2 == 1 {
+		op.request = fmt.Sprintf("%d/%d", machine, ordinal)
+	}
+	return op
+}
+
+// retries returns the write before op that op repeats in place of itself, op if
+// it does not.
+func (cfg Config) retries(op operation) operation {
+	if op.ordinal == 0 || !happens(Draw(cfg.Seed, "retry", uint64(op.machine), op.ordinal), 300) {
+		return op
+	}
+	if first := cfg.operation(op.machine, op.ordinal-1); first.request != "" {
+		return first
 	}
 	return op
 }
@@ -108,7 +124,7 @@ func (w *World) plan(m *machine, ordinal uint64) {
 // ask lets a client do its operation, if it finds the machine up.
 func (w *World) ask(m *machine, ordinal uint64) {
 	w.plan(m, ordinal+1)
-	op := w.cfg.operation(m.index, ordinal)
+	op := w.cfg.retries(w.cfg.operation(m.index, ordinal))
 	if !m.running() {
 		w.stats.NobodyHome++
 		return
@@ -122,7 +138,24 @@ func (w *World) ask(m *machine, ordinal uint64) {
 
 // write gives a write to m's node within a turn.
 func (w *World) write(m *machine, now clock.Reading, op operation) {
-	write := node.Write{Key: op.key, Delete: op.kind == opDelete}
+	write := w.writeOf(now, op)
+	marks := m.node.Watermarks()
+	ticket, err := m.node.Write(now, write)
+	if err != nil {
+		w.stats.Refused++
+		w.effect(Step{Kind: Refused, Machine: m.index, ID: op.ordinal, Note: err.Error()})
+		return
+	}
+	w.stats.Writes++
+	w.check.accepted(m, ticket, op, write, marks)
+}
+
+// writeOf returns what op asks for, which a retry asks again to the letter.
+func (w *World) writeOf(now clock.Reading, op operation) node.Write {
+	if first, ok := w.check.of[op.machine].issued[op.ordinal]; ok {
+		return first
+	}
+	write := node.Write{Key: op.key, Delete: op.kind == opDelete, Request: op.request}
 	if op.kind == opPut {
 		write.Value = w.cfg.value(op.machine, op.ordinal)
 		if op.ordinal%3 == 0 {
@@ -132,14 +165,7 @@ func (w *World) write(m *machine, now clock.Reading, op operation) {
 	if op.ttl > 0 {
 		write.Expires = (now.Wall + int64(op.ttl)) / int64(time.Second)
 	}
-	ticket, err := m.node.Write(now, write)
-	if err != nil {
-		w.stats.Refused++
-		w.effect(Step{Kind: Refused, Machine: m.index, ID: op.ordinal, Note: err.Error()})
-		return
-	}
-	w.stats.Writes++
-	w.check.accepted(m, ticket, op, write)
+	return write
 }
 
 // read lets a client read at m, beside any turn that is open there.

@@ -7,6 +7,7 @@ import (
 	"hearsay/clock"
 	"hearsay/gossip"
 	"hearsay/gossip/wire"
+	"hearsay/node"
 	"hearsay/store"
 	"hearsay/store/memstore"
 )
@@ -162,10 +163,18 @@ func (w *World) effect(s Step) {
 	}
 }
 
-// observe counts an event of m's node.
-func (w *World) observe(m *machine, name string) {
-	w.effect(Step{Kind: Told, Machine: m.index, Note: name})
-	w.stats.event(name)
+// observe counts an event of m's node, and has the checker look at some.
+func (w *World) observe(m *machine, e node.Event) {
+	w.effect(Step{Kind: Told, Machine: m.index, Note: e.EventName()})
+	w.stats.event(e.EventName())
+	switch e := e.(type) {
+	case node.WriteAccepted:
+		m.version, m.found = e.Version, false
+	case node.WriteRepeated:
+		m.version, m.found = e.Version, true
+	case node.UpdateLost:
+		w.check.lost(m, e)
+	}
 }
 
 // violated ends the run with its first violation.
