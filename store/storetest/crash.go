@@ -89,7 +89,7 @@ func RunCrash(t *testing.T, open func(t *testing.T) (s store.Store, crash func()
 	t.Run("random", rapid.MakeCheck(func(rt *rapid.T) {
 		s, crash := open(t)
 		defer func() { must(rt, s.Close()) }()
-		logged := map[store.Origin]map[uint64]bool{}
+		logged := map[store.Mark]bool{}
 		for range rapid.IntRange(1, 4).Draw(rt, "crashes") {
 			states := []state{observe(rt, s)}
 			synced := 0
@@ -107,11 +107,10 @@ func RunCrash(t *testing.T, open func(t *testing.T) (s store.Store, crash func()
 				rt.Fatalf("after a crash: %v\nwant one of the %d states since the last sync, the first %v",
 					got, len(states)-synced, states[synced])
 			}
-			logged = map[store.Origin]map[uint64]bool{}
+			logged = map[store.Mark]bool{}
 			for _, l := range got.rows {
-				logged[l.Origin] = map[uint64]bool{}
 				for seq := range l.Seq {
-					logged[l.Origin][seq+1] = true
+					logged[store.Mark{Origin: l.Origin, Seq: seq + 1}] = true
 				}
 			}
 		}

@@ -77,25 +77,21 @@ type turn struct {
 	sync  bool
 }
 
-// drawTurn draws a turn that keeps the rule of SetMark: logged holds, per
-// origin, the rows that the store has been told, and is brought up to date.
-func drawTurn(t *rapid.T, logged map[store.Origin]map[uint64]bool) turn {
+// drawTurn draws a turn that keeps the rule of SetMark: logged holds the rows
+// that the store was told of, and will hold those of the turn too.
+func drawTurn(t *rapid.T, logged map[store.Mark]bool) turn {
 	w := turn{
 		puts: rapid.SliceOfN(someEntries, 0, 4).Draw(t, "puts"),
 		sync: rapid.Bool().Draw(t, "sync"),
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "logs") {
-		o := someOrigins.Draw(t, "origin")
-		seq := rapid.Uint64Range(1, 6).Draw(t, "seq")
-		w.logs = append(w.logs, store.Mark{Origin: o, Seq: seq})
-		if logged[o] == nil {
-			logged[o] = map[uint64]bool{}
-		}
-		logged[o][seq] = true
+		row := store.Mark{Origin: someOrigins.Draw(t, "origin"), Seq: rapid.Uint64Range(1, 6).Draw(t, "seq")}
+		w.logs = append(w.logs, row)
+		logged[row] = true
 	}
 	for _, l := range w.logs {
 		var through uint64
-		for logged[l.Origin][through+1] {
+		for logged[store.Mark{Origin: l.Origin, Seq: through + 1}] {
 			through++
 		}
 		w.marks = append(w.marks, store.Mark{Origin: l.Origin, Seq: rapid.Uint64Range(0, through).Draw(t, "mark")})
