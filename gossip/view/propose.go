@@ -10,8 +10,7 @@ import (
 )
 
 // watch sees which set of nodes fits now, and proposes it as a view if it is
-// another than the view's and stays so. Granters of the region propose; to each
-// its turn, lest they propose at once.
+// another than the view's and stays so. Only granters of the region propose.
 func (r *Region) watch() {
 	r.watching = never
 	if self := r.peer(r.self); self == nil || !self.node || !self.granter {
@@ -22,20 +21,15 @@ func (r *Region) watch() {
 		set = nil
 	}
 	if !slices.Equal(set, r.wanted) {
-		r.wanted, r.propose = set, r.now.Mono+r.patience(set)
+		r.wanted, r.due = set, r.now.Mono+r.patience()
 	}
-	if r.wanted != nil && r.now.Mono >= r.propose {
-		r.learn(View{ID{r.ledger.View.Number + 1, r.self}, r.wanted})
-		for _, p := range r.peers {
-			if p.id != r.self {
-				r.send(p, Message{Step: Answer, Deaf: r.deaf()})
-			}
-		}
+	if r.wanted != nil && r.now.Mono >= r.due {
+		r.propose(r.wanted)
 		r.wanted = nil
 	}
 	r.watching = r.now.Mono + r.cfg.Renew
 	if r.wanted != nil {
-		r.watching = min(r.watching, r.propose)
+		r.watching = min(r.watching, r.due)
 	}
 	for _, p := range r.peers {
 		if p.node && !r.silent(p.heard) {
@@ -44,19 +38,20 @@ func (r *Region) watch() {
 	}
 }
 
-// patience is how long this node waits for another granter of set to propose it.
-func (r *Region) patience(set []store.NodeID) time.Duration {
-	rank := time.Duration(0)
-	for _, id := range set {
-		if id == r.self {
-			break
-		}
-		if p := r.peer(id); p != nil && p.granter {
-			rank++
+// propose makes set the next view, and tells everybody.
+func (r *Region) propose(set []store.NodeID) {
+	r.learn(View{ID{r.ledger.View.Number + 1, r.self}, set})
+	for _, p := range r.peers {
+		if p.id != r.self {
+			r.send(p, Message{Step: Answer})
 		}
 	}
-	jitter := time.Duration(r.draw("view patience", r.ledger.View.Number, uint64(r.now.Mono)) % uint64(r.cfg.Retry))
-	return r.cfg.Settle + rank*r.cfg.Retry + jitter
+}
+
+// patience is drawn, so that granters seldom propose at once.
+func (r *Region) patience() time.Duration {
+	jitter := r.draw("view patience", r.ledger.View.Number, uint64(r.now.Mono)) % uint64(r.cfg.Retry)
+	return r.cfg.Settle + time.Duration(jitter)
 }
 
 // A candidate is a node that could be of a view.

@@ -31,7 +31,7 @@ type Region struct {
 	out    []Envelope
 
 	wanted   []store.NodeID // the set that fits better than the view's …
-	propose  time.Duration  // … and the Reading.Mono at which it is proposed
+	due      time.Duration  // … and the Reading.Mono at which it is proposed
 	watching time.Duration  // Reading.Mono: when to see next which set fits
 
 	wrote     store.Mark // how far this node's present origin is
@@ -189,7 +189,8 @@ func (r *Region) Tick(now clock.Reading) {
 	if now.Mono >= r.watching {
 		r.watch()
 	}
-	if now.Mono >= r.asking {
+	slept := now.Mono < r.hold.Until && !r.hold.On(now)
+	if now.Mono >= r.asking || slept {
 		r.ask()
 	}
 }

@@ -29,13 +29,13 @@ func recovers(t *testing.T, w *net, d time.Duration, sites []*site) time.Duratio
 	for _, s := range sites {
 		s.turn(true)
 	}
-	made := make([]int64, len(sites))
+	made := make([]uint64, len(sites))
 	for i, s := range sites {
-		made[i] = int64(s.own.Seq)
+		made[i] = s.own.Seq
 	}
 	took, ok := w.until(d, func() bool {
 		for i, s := range sites {
-			if s.region.Confirmed().Seq < uint64(made[i]) {
+			if s.region.Confirmed().Seq < made[i] {
 				return false
 			}
 		}
@@ -123,16 +123,18 @@ func TestPartition(t *testing.T) {
 		cut   [][2]int // both ways
 		view  []int    // the view that forms; nil for none
 		out   []int    // who says stale
+		deaf  []int    // what the first sends does not reach the second
 	}{
-		{"one of three", shape{3, 3}, [][2]int{{0, 2}, {1, 2}}, []int{0, 1}, []int{2}},
-		{"two of five", shape{5, 5}, [][2]int{{0, 2}, {0, 3}, {0, 4}, {1, 2}, {1, 3}, {1, 4}}, []int{2, 3, 4}, []int{0, 1}},
-		{"all from all", shape{3, 3}, [][2]int{{0, 1}, {0, 2}, {1, 2}}, nil, []int{0, 1, 2}},
-		{"half of four", shape{4, 4}, [][2]int{{0, 2}, {0, 3}, {1, 2}, {1, 3}}, nil, []int{0, 1, 2, 3}},
-		{"one of two, who reaches the borrowed granter", shape{2, 3}, [][2]int{{0, 1}}, []int{0}, []int{1}},
-		{"one of two, who does not", shape{2, 3}, [][2]int{{0, 1}, {0, 2}}, []int{1}, []int{0}},
-		{"the borrowed granter", shape{2, 3}, [][2]int{{0, 2}, {1, 2}}, []int{0, 1}, nil},
-		{"two of three from each other", shape{3, 3}, [][2]int{{0, 1}}, []int{0, 2}, []int{1}},
-		{"who is no granter", shape{6, 5}, [][2]int{{0, 5}, {1, 5}, {2, 5}, {3, 5}, {4, 5}}, []int{0, 1, 2, 3, 4}, []int{5}},
+		{"one of three", shape{3, 3}, [][2]int{{0, 2}, {1, 2}}, []int{0, 1}, []int{2}, nil},
+		{"two of five", shape{5, 5}, [][2]int{{0, 2}, {0, 3}, {0, 4}, {1, 2}, {1, 3}, {1, 4}}, []int{2, 3, 4}, []int{0, 1}, nil},
+		{"all from all", shape{3, 3}, [][2]int{{0, 1}, {0, 2}, {1, 2}}, nil, []int{0, 1, 2}, nil},
+		{"half of four", shape{4, 4}, [][2]int{{0, 2}, {0, 3}, {1, 2}, {1, 3}}, nil, []int{0, 1, 2, 3}, nil},
+		{"one of two, who reaches the borrowed granter", shape{2, 3}, [][2]int{{0, 1}}, []int{0}, []int{1}, nil},
+		{"one of two, who does not", shape{2, 3}, [][2]int{{0, 1}, {0, 2}}, []int{1}, []int{0}, nil},
+		{"one of two, whom the borrowed granter hears in vain", shape{2, 3}, [][2]int{{0, 1}}, []int{1}, []int{0}, []int{2, 0}},
+		{"the borrowed granter", shape{2, 3}, [][2]int{{0, 2}, {1, 2}}, []int{0, 1}, nil, nil},
+		{"two of three from each other", shape{3, 3}, [][2]int{{0, 1}}, []int{0, 2}, []int{1}, nil},
+		{"who is no granter", shape{6, 5}, [][2]int{{0, 5}, {1, 5}, {2, 5}, {3, 5}, {4, 5}}, []int{0, 1, 2, 3, 4}, []int{5}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -140,17 +142,22 @@ func TestPartition(t *testing.T) {
 			for _, c := range tt.cut {
 				w.cut[c], w.cut[[2]int{c[1], c[0]}] = 1<<30, 1<<30
 			}
+			within := 1500 * time.Millisecond
+			if tt.deaf != nil {
+				w.cut[[2]int{tt.deaf[0], tt.deaf[1]}] = 1 << 30
+				within += time.Second // who is not answered has to notice first, and goes on asking
+			}
 			if tt.view != nil {
 				sites := make([]*site, len(tt.view))
 				for i, n := range tt.view {
 					sites[i] = w.sites[n]
 				}
-				recovers(t, w, 1500*time.Millisecond, sites)
+				recovers(t, w, within, sites)
 			}
-			for range 2000 {
+			for range 3000 {
 				w.step()
 				for _, n := range tt.out {
-					if w.elapsed() > 4*time.Second && w.sites[n].front.hold.On(w.sites[n].reading()) {
+					if w.elapsed() > 5*time.Second && w.sites[n].front.hold.On(w.sites[n].reading()) {
 						t.Fatalf("%s says region at %v, want stale", w.sites[n].id, w.elapsed())
 					}
 				}
@@ -250,6 +257,108 @@ func TestHold(t *testing.T) {
 	}
 }
 
+// A granter counts a lease from its answer and a little longer than the asker,
+// whose clock may be slow.
+func TestGranterOutlastsAsker(t *testing.T) {
+	cfg := view.DefaultConfig()
+	r := view.New("g", cfg, view.Ledger{}, clock.Reading{}, func(string, uint64, uint64) uint64 { return 0 })
+	r.Place([]store.NodeID{"a", "b"}, []store.NodeID{"a", "b", "g"})
+	ask := func(at time.Duration, from store.NodeID, number uint64) bool {
+		v := view.View{ID: view.ID{Number: number, By: from}, Nodes: []store.NodeID{from}}
+		r.Receive(clock.Reading{Mono: at}, from, &view.Message{Step: view.Ask, View: v})
+		out := r.Collect(nil)
+		return len(out) == 1 && out[0].To == from && out[0].Message.Granted
+	}
+	const answered = 100 * time.Millisecond
+	if !ask(answered, "a", 1) {
+		t.Fatal("the first view asked for is not granted")
+	}
+	end := answered + cfg.Lease + cfg.Slack
+	if ask(answered, "b", 2) {
+		t.Error("another view is granted at once")
+	}
+	if ask(end-1, "a", 1) {
+		t.Error("the first view is granted again although a higher one waits")
+	}
+	if ask(end-1, "b", 2) {
+		t.Error("another view is granted before the lease of the first and its slack are over")
+	}
+	if !ask(end, "b", 2) {
+		t.Error("the higher view is not granted once the lease and its slack are over")
+	}
+}
+
+// pair returns the state of a, in a region of a and b where b alone grants.
+func pair(ledger view.Ledger, life uint64) *view.Region {
+	r := view.New("a", view.DefaultConfig(), ledger, clock.Reading{}, func(string, uint64, uint64) uint64 { return life })
+	r.Place([]store.NodeID{"a", "b"}, []store.NodeID{"b"})
+	return r
+}
+
+// first is the view that b proposed to a.
+var first = view.View{ID: view.ID{Number: 1, By: "b"}, Nodes: []store.NodeID{"a", "b"}}
+
+func TestAnswerToAFormerLifeIsVoid(t *testing.T) {
+	at := clock.Reading{Wall: int64(time.Hour), Mono: time.Hour}
+	r := pair(view.Ledger{View: first}, 2)
+	r.Tick(at)
+	asks := r.Collect(nil)
+	if len(asks) != 1 {
+		t.Fatalf("%d messages, want one ask", len(asks))
+	}
+	answer := asks[0].Message
+	answer.Step, answer.Granted = view.Answer, true
+	for _, tt := range []struct {
+		name string
+		life uint64
+		want bool
+	}{
+		{"same life", 2, true},
+		{"after a restart", 4, false},
+	} {
+		r := pair(view.Ledger{View: first}, tt.life)
+		now := clock.Reading{Wall: int64(time.Hour), Mono: time.Hour}
+		r.Receive(now, "b", &answer)
+		r.Collect(nil)
+		if got := r.Hold().On(now); got != tt.want {
+			t.Errorf("%s: in the view by the answer = %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestLateReportSaysNothingNew(t *testing.T) {
+	r := pair(view.Ledger{View: first}, 2)
+	own := store.Origin{Node: "a"}
+	var now clock.Reading
+	r.Wrote(now, store.Mark{Origin: own, Seq: 5})
+	reports := []struct {
+		name string
+		seq  uint64
+		tag  view.ID
+		want uint64
+	}{
+		{"while in another view", 5, view.ID{Number: 2, By: "b"}, 0},
+		{"late, of when it was in this view and held less", 3, first.ID, 0},
+	}
+	for _, tt := range reports {
+		r.Held(now, "b", store.Mark{Origin: own, Seq: tt.seq}, tt.tag)
+		r.Collect(nil)
+		if got := r.Confirmed().Seq; got != tt.want {
+			t.Errorf("%s: confirmed %d, want %d", tt.name, got, tt.want)
+		}
+	}
+	r = pair(view.Ledger{View: first}, 2)
+	r.Wrote(now, store.Mark{Origin: own, Seq: 5})
+	for i, from := range []store.NodeID{"b", "b"} {
+		mark := store.Mark{Origin: store.Origin{Node: []store.NodeID{"x", "a"}[i]}, Seq: 4}
+		r.Held(now, from, mark, first.ID)
+		r.Collect(nil)
+		if got, want := r.Confirmed().Seq, uint64(4*i); got != want {
+			t.Errorf("b holds %v: confirmed %d, want %d", mark, got, want)
+		}
+	}
+}
+
 func TestRestartedGranterWaits(t *testing.T) {
 	w := calm(t, 1, shape{1, 1})
 	w.sites[0].crash(1)
@@ -259,24 +368,43 @@ func TestRestartedGranterWaits(t *testing.T) {
 	}
 }
 
-// A node that leaves the roster may still answer region for as long as it was
+// A node that leaves the region may still answer `region` for as long as it was
 // granted.
 func TestRemovedNodeKeepsItsLease(t *testing.T) {
 	w := calm(t, 1, shape{4, 3})
-	left := w.sites[:3]
+	left, gone := w.sites[:3], w.sites[3]
 	for _, s := range left {
 		s.region.Place(ids(left), ids(left))
 	}
-	gone := w.sites[3]
 	gone.paused = 1 << 30
-	held, _ := w.until(2*time.Second, func() bool { return !gone.front.hold.On(gone.reading()) })
-	_ = held
-	for _, s := range left {
-		if v := s.region.Tag(); v == w.sites[0].region.View().ID && len(w.sites[0].region.View().Nodes) == 3 && s.region.Hold().On(s.reading()) {
-			t.Errorf("%s is in view %v while %s may be in the former", s.id, v, gone.id)
+	_, ok := w.until(2*time.Second, func() bool {
+		if !gone.front.hold.On(gone.reading()) {
+			return true
 		}
+		if whole(left) {
+			t.Fatalf("%v are a view while %s is in the former one", ids(left), gone.id)
+		}
+		return false
+	})
+	if !ok {
+		t.Fatalf("%s is in its view for ever", gone.id)
 	}
 	recovers(t, w, time.Second, left)
+}
+
+func TestSuspendedNodeAsksAnew(t *testing.T) {
+	w := calm(t, 1, shape{3, 3})
+	s := w.sites[1]
+	s.asleep = w.now + 300
+	for range 300 {
+		w.step()
+	}
+	if s.front.hold.On(s.reading()) {
+		t.Error("a machine that slept counts on the grants of before")
+	}
+	if took, ok := w.until(time.Second, func() bool { return whole(w.nodes()) }); !ok || took > 20*time.Millisecond {
+		t.Errorf("in the view again after %v, %v; want it after one round trip", took, ok)
+	}
 }
 
 func TestValidate(t *testing.T) {
@@ -300,6 +428,28 @@ func TestValidate(t *testing.T) {
 		tt.spoil(&c)
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), tt.field) {
 			t.Errorf("Validate with a bad %s = %v, want an error that names it", tt.field, err)
+		}
+	}
+}
+
+func BenchmarkWriteInViewOfFive(b *testing.B) {
+	w := newNet(1, shape{5, 5}, time.Millisecond)
+	if _, ok := w.until(time.Second, func() bool { return whole(w.nodes()) }); !ok {
+		b.Fatal("no view")
+	}
+	s := w.sites[0]
+	now, tag := s.reading(), s.region.Tag()
+	b.ReportAllocs()
+	for b.Loop() {
+		s.own.Seq++
+		s.region.Wrote(now, s.own)
+		for _, peer := range w.sites[1:] {
+			s.region.Held(now, peer.id, s.own, tag)
+		}
+		s.region.Tick(now)
+		s.region.Collect(s.synced)
+		if s.region.Confirmed() != s.own {
+			b.Fatalf("confirmed %v, want %v", s.region.Confirmed(), s.own)
 		}
 	}
 }

@@ -155,7 +155,7 @@ type Message struct {
 	// receiver that has named it.
 	View View
 	// Life and Asked tell an asker which ask an answer is to: a number drawn at its
-	// start, and its own clocks then. An Answer repeats both.
+	// start, never 0, and its own clocks then. An Answer repeats both.
 	Life  uint64
 	Asked clock.Reading
 	// Deaf are the nodes, sorted, with which the sender could not share a view.
