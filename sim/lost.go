@@ -15,11 +15,6 @@ import (
 // who wrote such a one; and one that he may know, for it reached him or is covered.
 type lore struct{ surely, maybe store.Watermarks }
 
-func (l *lore) learn(o lore) {
-	join(&l.surely, o.surely)
-	join(&l.maybe, o.maybe)
-}
-
 func join(to *store.Watermarks, from store.Watermarks) {
 	for _, m := range from {
 		if m.Seq > to.At(m.Origin) {
