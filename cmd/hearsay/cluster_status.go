@@ -23,9 +23,10 @@ func newCluster() *cobra.Command {
 		Use:     "cluster",
 		Short:   "Look at a running cluster",
 		Long:    "Look at a running cluster. Without --admin that of 'hearsay dev' is meant.",
-		Example: "  hearsay cluster status",
+		Example: "  hearsay cluster status\n  hearsay cluster conflicts",
 	}
-	return group(cmd, newClusterStatus(addAdmin(cmd)))
+	port := addAdmin(cmd)
+	return group(cmd, newClusterStatus(port), newClusterConflicts(port))
 }
 
 func newClusterStatus(port *string) *cobra.Command {

@@ -85,6 +85,7 @@ func (c *cluster) pageHandler() http.Handler {
 	first := c.nodes()[0].AdminHandler()
 	mux.Handle("/admin/v1/chaos/", first) // all nodes share one network
 	mux.Handle(statusPath, first)
+	mux.Handle(conflictsPath, first)
 	// Another site that is open in the same browser may read and do nothing here.
 	return http.NewCrossOriginProtection().Handler(secured(mux))
 }
