@@ -139,12 +139,11 @@ func (e *Engine) nextLate(limit time.Duration) time.Duration {
 // region has it by now or nobody is left there: then it will pull.
 func (e *Engine) collectHedges() error {
 	for _, r := range e.regions {
-		p := r.relay()
-		if !r.hedge || p.late {
-			r.hedge = false
+		p, due := r.relay(), r.hedge
+		r.hedge = false
+		if !due || p.late {
 			continue
 		}
-		r.hedge = false
 		from := r.lost
 		for _, q := range r.peers {
 			from = max(from, q.have.At(e.own))
@@ -202,8 +201,9 @@ func (e *Engine) collectPassages() error {
 			if err != nil {
 				return err
 			}
-			e.relay(f)
-			s.from = f.Through()
+			if s.from = f.Through(); !e.relay(f) {
+				s.from = mark // whoever lacks the rest will pull it
+			}
 		}
 		if s.from < s.through {
 			kept = append(kept, s)
@@ -213,8 +213,9 @@ func (e *Engine) collectPassages() error {
 	return nil
 }
 
-// relay sends f to those of this region that are not known to hold it.
-func (e *Engine) relay(f *Frame) {
+// relay sends f to those of this region that are not known to hold it, and reports
+// whether any took it.
+func (e *Engine) relay(f *Frame) bool {
 	sent := 0
 	for _, p := range e.home() {
 		if p.have.At(f.Origin) < f.Through() && e.push(p, f) {
@@ -224,6 +225,7 @@ func (e *Engine) relay(f *Frame) {
 	if sent > 0 {
 		e.replica.Observe(FrameRelayed{Origin: f.Origin, Rows: len(f.Rows), Peers: sent})
 	}
+	return sent > 0
 }
 
 // relayOf returns who of this node's region, itself included, writer has as its
