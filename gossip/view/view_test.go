@@ -12,6 +12,9 @@ func harm(seed uint64, sh shape, b breach) *net {
 	w := newNet(seed, sh, 5*time.Millisecond)
 	w.breach, w.loss, w.lazy = b, 50, 30
 	w.writes = []int{30, 100, 300, 1000}[seed/uint64(len(shapes))%4] // rare ones hide less of what is lost
+	if b == reportUnsynced {
+		w.lazy = 400 // what is at stake is more, then
+	}
 	for w.failure == "" && w.elapsed() < 15*time.Second {
 		w.fault()
 		w.step()
