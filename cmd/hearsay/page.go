@@ -55,7 +55,8 @@ func (p *page) serve(c *cluster) {
 		ReadHeaderTimeout: pageHeaderTimeout,
 		MaxHeaderBytes:    maxPageHeader,
 	}
-	go p.server.Serve(p.ln) // until close, with no other error while the listener is open
+	// Until close, with no other error while the listener is open.
+	go func() { _ = p.server.Serve(p.ln) }()
 }
 
 // close cuts off whoever is looking: there is nothing more to see.

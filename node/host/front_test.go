@@ -127,7 +127,7 @@ func TestFrontsTellWhatWouldNotClose(t *testing.T) {
 	f := newFronts(func(err error) { told = err })
 	f.publish(&node.Front{Entries: &watched{t: t, err: broken}})
 	f.close()
-	if told != broken {
+	if !errors.Is(told, broken) {
 		t.Errorf("told of %v, want %v", told, broken)
 	}
 }

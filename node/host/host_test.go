@@ -434,10 +434,10 @@ func TestServeBoundsConnections(t *testing.T) {
 		return err == nil || conn.Close() != nil
 	})
 	second, err := ask()
-	defer second.Close()
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a connection past the bound: %v, want no answer", err)
 	}
+	defer second.Close()
 	first.Close()
 	if err := second.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)

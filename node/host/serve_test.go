@@ -46,7 +46,7 @@ func visit(t *testing.T, reply int, client func(t *testing.T, conn net.Conn)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := (&Host{log: zap.NewNop()}).server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if _, err := io.Copy(io.Discard, r.Body); err == nil {
-				w.Write(make([]byte, reply)) //nolint:errcheck // the client may be gone
+				_, _ = w.Write(make([]byte, reply)) // the client may be gone
 			}
 		}))
 		p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
