@@ -22,7 +22,7 @@ import (
 // devFlags are those of 'hearsay dev'.
 type devFlags struct {
 	regions, nodesPerRegion int
-	topology, wan           string
+	topology, wan, profile  string
 	listen, data            string
 	bound                   time.Duration
 	namespaces              []string
@@ -36,8 +36,9 @@ func newDev() *cobra.Command {
 		Short: "Run a whole cluster on this machine, with the distances between regions emulated",
 		Long: `Run a whole cluster in one process: real nodes on disk that talk over loopback,
 with the delays between regions taken from measured ones. The page at --listen
-shows the cluster, cuts regions off, and follows a key through them. The nodes'
-client ports come after the page's. Ctrl-C stops it; a second one at once.
+shows the cluster, cuts regions off, and follows a key through them; what a client
+port answers is answered there too, by the first node. The nodes' client ports
+come after the page's. Ctrl-C stops it; a second one at once.
 
 With --output json the first line on standard output, written when every node is
 ready, tells the addresses:
@@ -59,6 +60,7 @@ A topology file is YAML:
 	cmd.Flags().IntVar(&f.nodesPerRegion, "nodes-per-region", 2, "how many nodes in each of --regions")
 	cmd.Flags().StringVar(&f.wan, "wan", "aws", "delays between regions: aws (measured medians), none, or a CSV file of from,to,rtt_ms")
 	addBound(cmd, &f.bound)
+	cmd.Flags().StringVar(&f.profile, "profile", profileFast, "when a node shows a write: fast, as soon as it has it; others are not in this release")
 	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8700", "address of the page; the nodes' client ports follow it, port 0 takes free ones")
 	cmd.Flags().StringVar(&f.data, "data", "", "folder that keeps the data (default a temporary one, removed at the end)")
 	cmd.Flags().StringSliceVar(&f.namespaces, "namespace", nil, "title of a namespace to create at the start; may be repeated")
@@ -92,6 +94,9 @@ func addBound(cmd *cobra.Command, bound *time.Duration) {
 	cmd.Flags().DurationVar(bound, "bound", time.Minute, "how long after its acknowledgement a write may be missing elsewhere before a node tells of it")
 }
 
+// profileFast has every replica show a write as soon as it has it.
+const profileFast = "fast"
+
 // config returns the cluster that the flags ask for.
 func (f devFlags) config() (clusterConfig, error) {
 	cfg := clusterConfig{listen: f.listen, insecure: f.insecure, dir: f.data, bound: f.bound, namespaces: f.namespaces}
@@ -100,6 +105,9 @@ func (f devFlags) config() (clusterConfig, error) {
 	}
 	if err := checkExposure("listen", f.listen, f.insecure); err != nil {
 		return cfg, err
+	}
+	if f.profile != profileFast {
+		return cfg, usageError("--profile %q is not in this release, only %s", f.profile, profileFast)
 	}
 	matrix, err := f.matrix()
 	if err != nil {

@@ -22,7 +22,7 @@ const devTestBound = 2 * time.Second
 // startDev runs a cluster in this process until the test ends.
 func startDev(t *testing.T, regions, nodesPerRegion int) *cluster {
 	t.Helper()
-	cfg, err := devFlags{regions: regions, nodesPerRegion: nodesPerRegion, wan: "aws", listen: "127.0.0.1:0", data: t.TempDir(), bound: devTestBound}.config()
+	cfg, err := devFlags{regions: regions, nodesPerRegion: nodesPerRegion, wan: "aws", profile: profileFast, listen: "127.0.0.1:0", data: t.TempDir(), bound: devTestBound}.config()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +74,8 @@ func TestPage(t *testing.T) {
 		"/nodes/us-east-1/healthz":         `"alive": true`,
 		"/nodes/eu-west-2/metrics":         "hearsay_events_total",
 		"/nodes/eu-west-2/admin/v1/status": `"name": "eu-west-2"`,
+		// The gateway, to the first node.
+		"/client/v4/accounts/a/storage/kv/namespaces": `"success":true`,
 	} {
 		if status, body := get(t, page+path); status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("GET %s = %d %.200q, want 200 and %q", path, status, body, want)
@@ -210,6 +212,7 @@ func TestDevRefuses(t *testing.T) {
 		{"no address", []string{"--listen", "here"}, exitUsage, []string{"--listen", "127.0.0.1:8700"}},
 		{"an address that others reach", []string{"--listen", "0.0.0.0:0"}, exitUsage, []string{"--insecure", "127.0.0.1"}},
 		{"no bound", []string{"--bound", "999ms"}, exitUsage, []string{"--bound 999ms", "at least 1s"}},
+		{"a profile of later", []string{"--profile", "workers-kv"}, exitUsage, []string{"not in this release, only fast"}},
 		{"no regions", []string{"--regions", "0"}, exitUsage, []string{"want 1 to 12"}},
 		{"too many nodes", []string{"--nodes-per-region", "10"}, exitUsage, []string{"want 1 to 9"}},
 		{"a region without delays", []string{"--topology", odd}, exitFailed, []string{odd, "mars", "us-east", "--wan none"}},

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+
+	"hearsay/node/api"
 )
 
 //go:embed page
@@ -67,6 +69,8 @@ func (p *page) close() error {
 	return p.server.Close()
 }
 
+// pageHandler answers with the page and what it needs, and as a gateway to the
+// first node what a client port answers.
 func (c *cluster) pageHandler() http.Handler {
 	files, err := fs.Sub(pageFiles, "page")
 	if err != nil {
@@ -88,7 +92,15 @@ func (c *cluster) pageHandler() http.Handler {
 	mux.Handle(statusPath, first)
 	mux.Handle(conflictsPath, first)
 	// Another site that is open in the same browser may read and do nothing here.
-	return http.NewCrossOriginProtection().Handler(secured(mux))
+	page := http.NewCrossOriginProtection().Handler(secured(mux))
+	gateway := c.nodes()[0].ClientHandler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if api.ForClientPort(r) {
+			gateway.ServeHTTP(w, r)
+			return
+		}
+		page.ServeHTTP(w, r)
+	})
 }
 
 func secured(h http.Handler) http.Handler {

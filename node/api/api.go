@@ -73,16 +73,25 @@ func Written(h http.Header) { h.Set(headerConsistency, "local") }
 // was sent: http.ServeMux would answer keys with // or .. in them by redirects.
 func ClientPort(rest, binding http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch path := r.URL.EscapedPath(); {
-		case r.Header.Get(HeaderNamespace) != "", strings.HasPrefix(path, "/mf/"):
+		switch {
+		case forBinding(r):
 			binding.ServeHTTP(w, r)
-		case strings.HasPrefix(path, "/client/v4/"):
+		case forREST(r):
 			rest.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
 	})
 }
+
+// ForClientPort reports whether r is what a client port answers.
+func ForClientPort(r *http.Request) bool { return forBinding(r) || forREST(r) }
+
+func forBinding(r *http.Request) bool {
+	return r.Header.Get(HeaderNamespace) != "" || strings.HasPrefix(r.URL.EscapedPath(), "/mf/")
+}
+
+func forREST(r *http.Request) bool { return strings.HasPrefix(r.URL.EscapedPath(), "/client/v4/") }
 
 // HeaderNamespace is the request header that names a binding's namespace, by
 // id or title.
