@@ -173,7 +173,7 @@ func (r *Result) Report(took time.Duration) string {
 
 // perWrite returns how often an event came for each write, to two digits.
 func (s *Stats) perWrite(event string) string {
-	hundredths := 100 * s.Count(event) / max(s.Writes, 1)
+	hundredths := 100 * s.Count(event) / max(s.Count("write_accepted"), 1)
 	return fmt.Sprintf("%d.%02d", hundredths/100, hundredths%100)
 }
 
