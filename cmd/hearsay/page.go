@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"syscall"
 	"time"
-
-	"hearsay/node/api"
 )
 
 //go:embed page
@@ -93,14 +91,7 @@ func (c *cluster) pageHandler() http.Handler {
 	mux.Handle(conflictsPath, first)
 	// Another site that is open in the same browser may read and do nothing here.
 	page := http.NewCrossOriginProtection().Handler(secured(mux))
-	gateway := c.nodes()[0].ClientHandler()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if api.ForClientPort(r) {
-			gateway.ServeHTTP(w, r)
-			return
-		}
-		page.ServeHTTP(w, r)
-	})
+	return c.nodes()[0].Gateway(page)
 }
 
 func secured(h http.Handler) http.Handler {

@@ -58,6 +58,18 @@ func (h *Host) ClientHandler() http.Handler {
 	)
 }
 
+// Gateway answers what the client port answers, and leaves the rest to other.
+func (h *Host) Gateway(other http.Handler) http.Handler {
+	client := h.ClientHandler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if api.ForClientPort(r) {
+			client.ServeHTTP(w, r)
+			return
+		}
+		other.ServeHTTP(w, r)
+	})
+}
+
 // AdminHandler answers the admin port. It may serve another listener too.
 func (h *Host) AdminHandler() http.Handler {
 	return admin.New(h, admin.Options{Metrics: h.metrics.registry, WAN: h.cfg.Link.WAN})
