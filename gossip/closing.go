@@ -121,7 +121,7 @@ func (e *Engine) hear(from store.NodeID, c *Closed) {
 	case c.C.Compare(st.first.C) > 0 && (st.last == nil || c.C.Compare(st.last.C) > 0):
 		st.last = c
 	}
-	e.unsettled = true
+	e.recount = true
 }
 
 // follow brings the standings in line with the roster. A newcomer stands where
@@ -140,7 +140,7 @@ func (e *Engine) follow() {
 		}
 	}
 	e.epoch = now.Number
-	e.unsettled = true
+	e.recount = true
 	e.replica.Observe(EpochAdopted{Number: now.Number, Members: len(now.Members)})
 }
 
@@ -153,26 +153,30 @@ func (e *Engine) covers(node store.NodeID, c *Closed) bool {
 	return e.past(node, c.Origin, c.C) == c.Past
 }
 
-// settleW raises W to the least closed timestamp over the roster that this node
-// covers.
-func (e *Engine) settleW() {
+// countW raises W to the least closed timestamp over the roster that this node
+// covers, or to a peer's W if that is more.
+func (e *Engine) countW() {
 	e.follow()
-	if !e.unsettled || len(e.standings) == 0 {
+	if !e.recount || len(e.standings) == 0 {
 		return
 	}
-	e.unsettled = false
+	e.recount = false
 	var w clock.Timestamp
 	for i := range e.standings {
 		st := &e.standings[i]
-		e.settle(st)
+		e.advanceStanding(st)
 		if i == 0 || st.best.Compare(w) < 0 {
 			w = st.best
 		}
 	}
 	e.raiseW(w)
+	for _, p := range e.peers {
+		e.takeW(p)
+	}
 }
 
-func (e *Engine) settle(st *standing) {
+// advanceStanding moves st up to what of its node's words this node has come to cover.
+func (e *Engine) advanceStanding(st *standing) {
 	switch {
 	case st.last != nil && e.covers(st.node, st.last):
 		st.best, st.first, st.last = st.last.C, nil, nil
@@ -181,15 +185,32 @@ func (e *Engine) settle(st *standing) {
 	}
 }
 
-// takeW takes over the W of a peer whose watermarks this node covers: what is
-// true of them is true here.
-func (e *Engine) takeW(p *peer, f Facts) {
-	if f.W.Compare(e.w) <= 0 || f.Epoch > e.roster.Epoch().Number {
+// A claim is a peer's W with the watermarks that it had when it said so: what is
+// true of them is true of whoever covers them.
+type claim struct {
+	w     clock.Timestamp
+	marks store.Watermarks
+}
+
+// hearW takes in the W of a peer whose watermarks are known in full. As with
+// closed timestamps the first claim stays until it is covered, for a peer that
+// moves on all the time has always more by the time that its status is here.
+func (e *Engine) hearW(p *peer, f Facts) {
+	if p.claim != nil || f.W.Compare(e.w) <= 0 || f.Epoch > e.roster.Epoch().Number {
 		return
 	}
-	if e.hash == p.haveHash || e.replica.Watermarks().Covers(p.have) {
-		e.raiseW(f.W)
+	p.claim = &claim{w: f.W, marks: p.have.Clone()}
+	e.recount = true
+}
+
+// takeW takes over what p has claimed, if this node covers it.
+func (e *Engine) takeW(p *peer) {
+	c := p.claim
+	if c == nil || c.w.Compare(e.w) > 0 && !e.replica.Watermarks().Covers(c.marks) {
+		return
 	}
+	e.raiseW(c.w)
+	p.claim = nil
 }
 
 func (e *Engine) raiseW(w clock.Timestamp) {

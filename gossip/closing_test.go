@@ -169,6 +169,20 @@ func TestWIsTakenOverFromAThirdParty(t *testing.T) {
 	}
 }
 
+// A peer that moves on all the time has always more than this node by the time
+// that its status is here.
+func TestWIsTakenOverFromAThirdPartyThatMovesOn(t *testing.T) {
+	n := newCluster(t, "a1", "b1", "c1")
+	a, c := n.sites[0], n.sites[2]
+	n.lose = cut("a1", "c1")
+	for i := range 500 {
+		n.write(a, fmt.Sprint("k", i), 10)
+		n.run(10 * time.Millisecond)
+		n.truth()
+	}
+	n.follows(c, 6*n.cfg.StatusInterval)
+}
+
 // What b holds is known to c only in part, so what b says of it counts nothing.
 func TestWIsNotTakenOverOnAStatusThatWasLost(t *testing.T) {
 	n := newCluster(t, "a1", "b1", "c1")

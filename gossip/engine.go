@@ -61,7 +61,7 @@ type Engine struct {
 	standings []standing      // by member, as the roster sorts them
 	closed    *Closed         // this node's own last word
 	w         clock.Timestamp // what is committed is whole up to here
-	unsettled bool            // w may be due to rise
+	recount   bool            // w may be due to rise
 
 	hash       uint64           // of the replica's watermarks
 	moved      store.Watermarks // since the last status to all
@@ -127,7 +127,7 @@ func (e *Engine) Tick(now clock.Reading) error {
 	}
 	e.tickLacks(now)
 	e.tickRelays(now)
-	e.roster.Tick(now.Mono, e.peerIDs())
+	e.roster.Tick(now.Mono, e.peerIDs)
 	return nil
 }
 
@@ -146,7 +146,7 @@ func (e *Engine) NextTick() time.Duration {
 // Collect returns the messages to send. It reads what is committed, so the
 // owner commits first; the error is the store's.
 func (e *Engine) Collect() ([]Envelope, error) {
-	e.settleW()
+	e.countW()
 	e.collectRoster()
 	// Before the statuses, which would have their receivers ask for what they name.
 	if err := e.collectHedges(); err != nil {
@@ -187,5 +187,5 @@ func (e *Engine) raise(origin store.Origin, seq uint64) error {
 func (e *Engine) noteMoved(origin store.Origin, old, seq uint64) {
 	e.hash += HashMark(origin, seq) - HashMark(origin, old)
 	e.moved.Set(origin, seq)
-	e.unsettled = true
+	e.recount = true
 }

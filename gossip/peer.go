@@ -16,6 +16,7 @@ type peer struct {
 	// What it holds, by its own word: have only rises while the stream is up.
 	have     store.Watermarks
 	haveHash uint64
+	claim    *claim // its W, not covered here yet
 
 	// What the next status to it has to be.
 	ask       bool             // ask it for all its watermarks …
@@ -162,7 +163,7 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 	p.tell = p.tell || s.Want
 	e.hearClosed(from, s)
 	if p.haveHash == s.Hash {
-		e.takeW(p, s.Facts)
+		e.hearW(p, s.Facts)
 		return
 	}
 	// A status was lost if those that came do not add up to what it holds.

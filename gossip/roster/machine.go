@@ -33,8 +33,9 @@ type Roster struct {
 // An attempt is a ballot that this node holds.
 type attempt struct {
 	ballot   Ballot
-	value    Epoch // proposed, once a majority has promised
-	highest  Ballot
+	value    Epoch  // to propose
+	highest  Ballot // in which a member had accepted value, zero if none had
+	proposed bool   // a majority has promised
 	promised []store.NodeID
 	accepted []store.NodeID
 }
@@ -97,14 +98,14 @@ func (r *Roster) NextTick() time.Duration { return r.due }
 
 // Tick does whatever is due at now: a newcomer asks one of the peers for
 // admission, a member starts or repeats an attempt.
-func (r *Roster) Tick(now time.Duration, peers []store.NodeID) {
+func (r *Roster) Tick(now time.Duration, peers func() []store.NodeID) {
 	r.now = now
 	if now < r.due {
 		return
 	}
 	switch {
 	case !r.Belongs():
-		r.ask(peers)
+		r.ask(peers())
 	case r.attempt != nil, r.ledger.Value.Number > 0, !r.ledger.Bar.IsZero(), len(r.newcomers) > 0:
 		r.begin()
 	default:
@@ -303,6 +304,9 @@ func (r *Roster) receiveVote(from store.NodeID, m *Message) {
 		r.countPromise(a, from, m)
 		return
 	}
+	if !a.proposed {
+		return // nobody can have accepted what was not proposed
+	}
 	a.accepted = insert(a.accepted, from)
 	if len(a.accepted) == r.ledger.Epoch.majority() {
 		r.decide(a.value)
@@ -310,8 +314,8 @@ func (r *Roster) receiveVote(from store.NodeID, m *Message) {
 }
 
 func (r *Roster) countPromise(a *attempt, from store.NodeID, m *Message) {
-	if a.value.Number > 0 && len(a.promised) >= r.ledger.Epoch.majority() {
-		return // proposed already
+	if a.proposed {
+		return
 	}
 	if m.Accepted.Compare(a.highest) > 0 {
 		a.highest, a.value = m.Accepted, m.Value
@@ -323,6 +327,7 @@ func (r *Roster) countPromise(a *attempt, from store.NodeID, m *Message) {
 	if a.value.Number == 0 {
 		a.value = r.propose()
 	}
+	a.proposed = true
 	accept := Message{Step: Accept, Number: a.value.Number, Ballot: a.ballot, Value: a.value}
 	r.toMembers(accept)
 	r.receiveAccept(r.self, &accept)

@@ -116,7 +116,7 @@ func (w *net) step() {
 				s.roster.Heard(w.now, other.id, other.disk.Epoch.Number)
 			}
 		}
-		s.roster.Tick(w.now, peers)
+		s.roster.Tick(w.now, func() []store.NodeID { return peers })
 		w.flush(s)
 	}
 }
@@ -345,6 +345,22 @@ func TestTwoClustersDoNotMix(t *testing.T) {
 		if e := s.disk.Epoch; e.Founder != s.id || len(e.Members) != 1 {
 			t.Errorf("%s is in the cluster of %s with %d members, want its own alone", s.id, e.Founder, len(e.Members))
 		}
+	}
+}
+
+// A member that answers what was not asked decides nothing.
+func TestAcceptedBeforeAProposalCountsNothing(t *testing.T) {
+	member := func(id store.NodeID) roster.Member { return roster.Member{Node: id} }
+	ledger := roster.Ledger{Epoch: roster.Epoch{Number: 2, Founder: "a", Sponsor: "a", Members: []roster.Member{member("a"), member("b"), member("c")}}}
+	r := roster.New("a", "r", roster.DefaultConfig(), ledger, func() clock.Timestamp { return clock.Timestamp{Wall: 1} }, func(string, uint64, uint64) uint64 { return 0 })
+	r.Receive(0, "d", &roster.Message{Step: roster.Ask})
+	r.Tick(time.Second, nil)
+	ballot := r.Collect()[0].Message.Ballot
+	for _, from := range []store.NodeID{"b", "c"} {
+		r.Receive(time.Second, from, &roster.Message{Step: roster.Accepted, Number: 3, Ballot: ballot})
+	}
+	if got := r.Epoch().Number; got != 2 {
+		t.Errorf("epoch %d is adopted, want 2 still", got)
 	}
 }
 
