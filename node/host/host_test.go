@@ -66,6 +66,7 @@ func key(name string) store.Key { return store.Key{Namespace: "ns", Name: name} 
 
 func write(t *testing.T, h *host.Host, name, value string) {
 	t.Helper()
+	await(t, h.Identity().Name+" to be ready", func() bool { return h.Ready() == nil })
 	replies, err := h.Write(t.Context(), []node.Write{{Key: key(name), Value: []byte(value)}})
 	if err != nil || len(replies) != 1 {
 		t.Fatalf("write %s: %d replies, %v, want 1", name, len(replies), err)
