@@ -100,7 +100,9 @@ const MaxRequest = 64
 // superseded, so they are shared by pointer.
 type Entry struct {
 	Key   Key
-	Value []byte // nil in a tombstone
+	Value []byte // nil in a tombstone, and where there is a Manifest
+	// Manifest stands for a value of more than MaxInline bytes; nil for none.
+	Manifest *Manifest
 	// Metadata is JSON text, nil for none.
 	Metadata []byte
 	// Expires is the absolute expiration in seconds since the Unix epoch, fixed
@@ -132,18 +134,32 @@ func (e *Entry) Live(wall int64) bool {
 	return e.Expires == 0 || e.Expires > wall/int64(time.Second)
 }
 
+// ValueSize returns how many bytes the value has, wherever it lies.
+func (e *Entry) ValueSize() int64 {
+	if e.Manifest != nil {
+		return e.Manifest.Size
+	}
+	return int64(len(e.Value))
+}
+
 const (
 	// entryOverhead is about what an entry's version, number and lengths take.
 	entryOverhead = 64
 	// knownOverhead is about what a known version takes beside its node's name.
 	knownOverhead = 32
+	// manifestOverhead is about what a manifest takes beside its hashes.
+	manifestOverhead = 32
 )
 
-// Size returns the bytes that e counts for against a budget.
+// Size returns the bytes that e counts for against a budget. A large value's own
+// are not among them.
 func (e *Entry) Size() int {
 	n := entryOverhead + len(e.Key.Namespace) + len(e.Key.Name) + len(e.Value) + len(e.Metadata) + len(e.Version.Origin.Node) + len(e.Request)
 	for _, v := range e.Known.Versions {
 		n += knownOverhead + len(v.Origin.Node)
+	}
+	if e.Manifest != nil {
+		n += manifestOverhead + len(e.Manifest.Hashes)*len(Hash{})
 	}
 	return n
 }

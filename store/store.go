@@ -50,8 +50,12 @@ type Batch interface {
 	// Get returns the entry of key as this batch leaves it, or ErrNotFound.
 	Get(key Key) (*Entry, error)
 	// Put makes e the entry of its key, whatever the key holds: who wins is
-	// decided by the caller. The batch keeps e.
+	// decided by the caller. The batch keeps e. From the commit on the upload of its
+	// Manifest, all of which is staged and synced, is kept.
 	Put(e *Entry) error
+	// Release has u not kept any more from the commit on: its entry is superseded.
+	// What is staged stays until it is dropped or swept.
+	Release(u Upload) error
 	// Log adds row to origin's log. Rows above the watermark may come in any
 	// order; adding one twice does no harm.
 	Log(origin Origin, row Row) error
@@ -73,8 +77,10 @@ type Batch interface {
 // Batch.
 type Store interface {
 	Reader
-	// Rows returns up to limit rows of origin's log past after, in Seq order
-	// without gaps, never past this replica's watermark.
+	Staging
+	// Rows returns up to limit rows of origin's log past after, in Seq order and up
+	// to the first that is missing. That one is above the watermark, or it is an
+	// error.
 	Rows(origin Origin, after uint64, limit int) ([]Row, error)
 	// Watermarks returns a copy that the caller may keep.
 	Watermarks() (Watermarks, error)

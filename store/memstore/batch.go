@@ -22,6 +22,13 @@ type batch struct {
 	rows    []logged
 	marks   []store.Mark
 	memos   []memo
+	keeps   []keep // in order
+}
+
+// A keep says whether an upload is kept from a commit on.
+type keep struct {
+	upload store.Upload
+	kept   bool
 }
 
 type memo struct {
@@ -50,6 +57,17 @@ func (b *batch) Put(e *store.Entry) error {
 	}
 	b.entries[e.Key] = e
 	b.puts = append(b.puts, e)
+	if e.Manifest != nil {
+		b.keeps = append(b.keeps, keep{e.Manifest.Upload, true})
+	}
+	return nil
+}
+
+func (b *batch) Release(u store.Upload) error {
+	if err := b.usable(); err != nil {
+		return err
+	}
+	b.keeps = append(b.keeps, keep{u, false})
 	return nil
 }
 
@@ -109,12 +127,19 @@ func (b *batch) Commit(sync bool) error {
 	for _, m := range b.memos {
 		s.memos[m.name] = m.value
 	}
+	for _, k := range b.keeps {
+		if k.kept {
+			s.kept[k.upload] = true
+		} else {
+			delete(s.kept, k.upload)
+		}
+	}
 	return nil
 }
 
 func (b *batch) Close() error {
 	b.done = true
-	b.entries, b.puts, b.rows, b.marks, b.memos = nil, nil, nil, nil, nil
+	b.entries, b.puts, b.rows, b.marks, b.memos, b.keeps = nil, nil, nil, nil, nil, nil
 	return nil
 }
 

@@ -14,6 +14,7 @@ type tail struct {
 	marks   store.Watermarks
 	newest  clock.Timestamp
 	memos   map[string][]byte
+	kept    map[store.Upload]bool
 	logs    []formerLog // in the order they changed; an origin may recur
 }
 
@@ -25,7 +26,7 @@ type formerLog struct {
 // remember keeps what committing b without sync is about to change.
 func (s *Store) remember(b *batch) {
 	if s.tail == nil {
-		s.tail = &tail{entries: s.entries.IsoCopy(), marks: s.marks.Clone(), newest: s.newest, memos: maps.Clone(s.memos)}
+		s.tail = &tail{entries: s.entries.IsoCopy(), marks: s.marks.Clone(), newest: s.newest, memos: maps.Clone(s.memos), kept: maps.Clone(s.kept)}
 	}
 	var last store.Origin
 	for i, l := range b.rows {
@@ -37,18 +38,19 @@ func (s *Store) remember(b *batch) {
 	}
 }
 
-// Crash takes back every commit since the last one with sync set and leaves the
-// store as a reopened one: batches from before the crash return
+// Crash takes back every commit since the last one with sync set, and what was
+// staged and not synced, and leaves the store as a reopened one: batches from before the crash return
 // store.ErrClosed. Snapshots from before it keep what they show. A closed store
 // stays closed.
 func (s *Store) Crash() {
 	s.life++
+	s.crashStaged()
 	t := s.tail
 	if t == nil {
 		return
 	}
 	s.tail = nil
-	s.entries, s.marks, s.newest, s.memos = t.entries, t.marks, t.newest, t.memos
+	s.entries, s.marks, s.newest, s.memos, s.kept = t.entries, t.marks, t.newest, t.memos, t.kept
 	for i := len(t.logs) - 1; i >= 0; i-- {
 		*s.log(t.logs[i].origin) = t.logs[i].log
 	}

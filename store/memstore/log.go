@@ -24,9 +24,12 @@ type line struct {
 
 func (l *log) len() uint64 { return uint64(len(l.lines)) }
 
-func (l *log) row(seq uint64) store.Row {
-	at := l.lines[seq-1]
-	return store.Row{Seq: seq, Key: at.key, Timestamp: at.timestamp}
+func (l *log) row(seq uint64) (store.Row, bool) {
+	at, ok := l.ahead[seq]
+	if seq > 0 && seq <= l.len() {
+		at, ok = l.lines[seq-1], true
+	}
+	return store.Row{Seq: seq, Key: at.key, Timestamp: at.timestamp}, ok
 }
 
 func (l *log) add(r store.Row) {

@@ -20,6 +20,8 @@ type Store struct {
 	marks   store.Watermarks
 	newest  clock.Timestamp
 	memos   map[string][]byte
+	staged  map[store.Upload]*staged
+	kept    map[store.Upload]bool
 
 	tail   *tail // what a crash takes back, nil for nothing
 	life   int   // counts crashes; a batch does not outlive its own
@@ -30,7 +32,10 @@ var _ store.Store = (*Store)(nil)
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{entries: newTree(), logs: map[store.Origin]*log{}, memos: map[string][]byte{}}
+	return &Store{
+		entries: newTree(), logs: map[store.Origin]*log{}, memos: map[string][]byte{},
+		staged: map[store.Upload]*staged{}, kept: map[store.Upload]bool{},
+	}
 }
 
 // Get implements store.Reader.
@@ -54,18 +59,20 @@ func (s *Store) Rows(origin store.Origin, after uint64, limit int) ([]store.Row,
 	if s.closed {
 		return nil, store.ErrClosed
 	}
-	mark := s.marks.At(origin)
-	if after >= mark || limit <= 0 {
-		return nil, nil
-	}
-	through := after + min(mark-after, uint64(limit))
 	l := s.logs[origin]
-	if l == nil || through > l.len() {
-		return nil, fmt.Errorf("rows of %v: one is missing at or below the watermark %d", origin, mark)
+	if l == nil {
+		l = &log{}
 	}
-	rows := make([]store.Row, 0, through-after)
-	for seq := after + 1; seq <= through; seq++ {
-		rows = append(rows, l.row(seq))
+	var rows []store.Row
+	for seq := after + 1; seq > after && len(rows) < limit; seq++ {
+		r, ok := l.row(seq)
+		if !ok && seq <= s.marks.At(origin) {
+			return nil, fmt.Errorf("rows of %v: row %d is missing, the watermark is %d", origin, seq, s.marks.At(origin))
+		}
+		if !ok {
+			break
+		}
+		rows = append(rows, r)
 	}
 	return rows, nil
 }

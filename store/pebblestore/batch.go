@@ -59,8 +59,24 @@ func (b *batch) Put(e *store.Entry) error {
 	if err := b.writes.Set(entryKey(e.Key), b.buf, nil); err != nil {
 		return fmt.Errorf("put %v: %w", e.Key, err)
 	}
+	if e.Manifest != nil {
+		if err := b.writes.Set(uploadKey(e.Manifest.Upload), []byte{recordFormat}, nil); err != nil {
+			return fmt.Errorf("keep upload %v: %w", e.Manifest.Upload, err)
+		}
+	}
 	b.entries[e.Key] = e
 	b.see(e.Version.Timestamp)
+	return nil
+}
+
+func (b *batch) Release(u store.Upload) error {
+	if err := b.begin(); err != nil {
+		return err
+	}
+	defer b.store.use.RUnlock()
+	if err := b.writes.Delete(uploadKey(u), nil); err != nil {
+		return fmt.Errorf("release upload %v: %w", u, err)
+	}
 	return nil
 }
 

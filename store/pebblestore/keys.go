@@ -17,6 +17,7 @@ import (
 //	w origin                        watermark
 //	n                               newest timestamp
 //	m name                          memo
+//	u life number                   upload that an entry's manifest names
 //
 // Keys sort by their bytes as the things they name sort: entries by namespace,
 // then by name; logs by origin, rows by seq. An origin is text(node), then start
@@ -31,6 +32,7 @@ const (
 	kindWatermark = 'w'
 	kindNewest    = 'n'
 	kindMemo      = 'm'
+	kindUpload    = 'u'
 )
 
 var errCorrupt = errors.New("pebblestore: corrupt")
@@ -63,6 +65,11 @@ func rowKey(o store.Origin, seq uint64) []byte {
 }
 
 func memoKey(name string) []byte { return append([]byte{kindMemo}, name...) }
+
+func uploadKey(u store.Upload) []byte {
+	b := binary.BigEndian.AppendUint64([]byte{kindUpload}, u.Life)
+	return binary.BigEndian.AppendUint64(b, u.Number)
+}
 
 func watermarkKey(o store.Origin) []byte { return originKey(kindWatermark, o) }
 

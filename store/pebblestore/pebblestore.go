@@ -26,6 +26,9 @@ var ErrLocked = errors.New("pebblestore: the data directory is in use by another
 type Store struct {
 	db   *pebble.DB
 	lock *pebble.Lock
+	fs   vfs.FS
+	// staging is the directory of uploads, one file each.
+	staging string
 
 	// use is held for reading by every call that touches db, for writing by
 	// Close.
@@ -71,8 +74,8 @@ func open(dir string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	s := &Store{db: db, lock: lock}
-	if err := s.load(); err != nil {
+	s := &Store{db: db, lock: lock, fs: opt.FS, staging: opt.FS.PathJoin(dir, "staging")}
+	if err := errors.Join(s.openStaging(), s.load()); err != nil {
 		return nil, errors.Join(err, db.Close(), lock.Close())
 	}
 	return s, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -39,10 +40,10 @@ func (s *Store) Rows(origin store.Origin, after uint64, limit int) ([]store.Row,
 	s.mu.Lock()
 	mark := s.marks.At(origin)
 	s.mu.Unlock()
-	if after >= mark || limit <= 0 {
-		return nil, nil
+	rows, err := rows(s.db, origin, after, limit)
+	if err == nil && len(rows) < limit && after+uint64(len(rows)) < mark {
+		err = fmt.Errorf("row %d is missing", after+uint64(len(rows))+1)
 	}
-	rows, err := rows(s.db, origin, after, after+min(mark-after, uint64(limit)))
 	if err != nil {
 		return nil, fmt.Errorf("rows of %v, watermark %d: %w", origin, mark, err)
 	}
@@ -143,10 +144,14 @@ func scan(r pebble.Reader, start, end store.Key, limit int) ([]*store.Entry, err
 	return found, nil
 }
 
-// rows returns the rows past after and up to through, all of them.
-func rows(r pebble.Reader, origin store.Origin, after, through uint64) ([]store.Row, error) {
+// rows returns up to limit rows past after, up to the first that is missing.
+func rows(r pebble.Reader, origin store.Origin, after uint64, limit int) ([]store.Row, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
 	key := rowKey(origin, after+1)
-	it, err := r.NewIter(&pebble.IterOptions{LowerBound: key, UpperBound: append(rowKey(origin, through), 0)})
+	end := after + min(uint64(limit), math.MaxUint64-after)
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: key, UpperBound: append(rowKey(origin, end), 0)})
 	if err != nil {
 		return nil, err
 	}
@@ -165,11 +170,5 @@ func rows(r pebble.Reader, origin store.Origin, after, through uint64) ([]store.
 		}
 		found = append(found, row)
 	}
-	if err := it.Error(); err != nil {
-		return nil, err
-	}
-	if uint64(len(found)) != through-after {
-		return nil, fmt.Errorf("row %d is missing", after+uint64(len(found))+1)
-	}
-	return found, nil
+	return found, it.Error()
 }

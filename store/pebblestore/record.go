@@ -13,12 +13,14 @@ import (
 // release can tell an old one from its own. Numbers are varints; text and bytes
 // carry their length, but for the last one.
 //
-//	entry      format flags version seq [expires] [request] [known] [metadata] value
+//	entry      format flags version seq [expires] [request] [known] [metadata] value or manifest
+//	manifest   life number size chunk-bytes hash…
 //	version    timestamp node start nonce
 //	known      through maybe count version…
 //	row        format timestamp namespace name
 //	watermark  format seq
 //	newest     format timestamp
+//	upload     format
 const recordFormat = 1
 
 const (
@@ -27,7 +29,8 @@ const (
 	flagMetadata
 	flagRequest
 	flagKnown
-	allFlags = flagTombstone | flagExpires | flagMetadata | flagRequest | flagKnown
+	flagManifest
+	allFlags = flagTombstone | flagExpires | flagMetadata | flagRequest | flagKnown | flagManifest
 )
 
 func appendEntry(b []byte, e *store.Entry) []byte {
@@ -47,6 +50,9 @@ func appendEntry(b []byte, e *store.Entry) []byte {
 	if !e.Known.IsZero() {
 		flags |= flagKnown
 	}
+	if e.Manifest != nil {
+		flags |= flagManifest
+	}
 	b = append(b, recordFormat, flags)
 	b = appendVersion(b, e.Version)
 	b = binary.AppendUvarint(b, e.Seq)
@@ -61,6 +67,9 @@ func appendEntry(b []byte, e *store.Entry) []byte {
 	}
 	if e.Metadata != nil {
 		b = appendBytes(b, string(e.Metadata))
+	}
+	if e.Manifest != nil {
+		return appendManifest(b, e.Manifest)
 	}
 	return append(b, e.Value...)
 }
@@ -89,7 +98,10 @@ func parseEntry(key store.Key, b []byte) (*store.Entry, error) {
 	if flags&flagMetadata != 0 {
 		metadata = r.bytes()
 	}
-	if e.Tombstone && len(r.rest) > 0 {
+	if flags&flagManifest != 0 {
+		e.Manifest = r.manifest()
+	}
+	if (e.Tombstone || e.Manifest != nil) && len(r.rest) > 0 || e.Tombstone && e.Manifest != nil {
 		r.fail()
 	}
 	if r.err != nil {
@@ -101,10 +113,20 @@ func parseEntry(key store.Key, b []byte) (*store.Entry, error) {
 	if flags&flagMetadata != 0 {
 		e.Metadata = own[:len(metadata):len(metadata)]
 	}
-	if !e.Tombstone {
+	if !e.Tombstone && e.Manifest == nil {
 		e.Value = own[len(metadata):]
 	}
 	return e, nil
+}
+
+func appendManifest(b []byte, m *store.Manifest) []byte {
+	for _, n := range []uint64{m.Upload.Life, m.Upload.Number, uint64(m.Size), uint64(m.ChunkBytes)} {
+		b = binary.AppendUvarint(b, n)
+	}
+	for i := range m.Hashes {
+		b = append(b, m.Hashes[i][:]...)
+	}
+	return b
 }
 
 func appendKnown(b []byte, k store.Known) []byte {
@@ -264,6 +286,25 @@ func (r *record) known() store.Known {
 		k.Versions = append(k.Versions, r.version())
 	}
 	return k
+}
+
+// manifest reads to the end.
+func (r *record) manifest() *store.Manifest {
+	m := &store.Manifest{Upload: store.Upload{Life: r.uvarint(), Number: r.uvarint()}}
+	size, chunk := r.uvarint(), r.uvarint()
+	if size > store.MaxValue || chunk > store.MaxChunk {
+		r.fail()
+		return m
+	}
+	m.Size, m.ChunkBytes = int64(size), int64(chunk)
+	for len(r.rest) >= len(store.Hash{}) && len(m.Hashes) < store.MaxChunks {
+		m.Hashes = append(m.Hashes, store.Hash(r.rest[:len(store.Hash{})]))
+		r.rest = r.rest[len(store.Hash{}):]
+	}
+	if m.Validate() != nil {
+		r.fail()
+	}
+	return m
 }
 
 // bytes returns a part of what is read from.

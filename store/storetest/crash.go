@@ -86,6 +86,44 @@ func RunCrash(t *testing.T, open func(t *testing.T) (s store.Store, crash func()
 		must(t, s.Close())
 	})
 
+	t.Run("what is staged and synced survives", func(t *testing.T) {
+		s, crash := open(t)
+		kept, loose := upload(1), upload(2)
+		stage(t, s, kept, 0, "kept")
+		must(t, s.SyncStaged(kept))
+		must(t, s.Stage(loose, 0, []byte("loose")))
+		commitEntries(t, s, large("a", kept, 4))
+		s = crash()
+		must(t, s.Sweep())
+		wantStaged(t, s, kept, 0, "kept")
+		wantNotStaged(t, s, loose, 0, 5)
+		must(t, s.Close())
+	})
+
+	t.Run("what is kept is taken back with its entry", func(t *testing.T) {
+		s, crash := open(t)
+		u, old := upload(1), upload(2)
+		stage(t, s, u, 0, "u")
+		stage(t, s, old, 0, "old")
+		commitEntries(t, s, large("a", old, 3))
+		commit(t, s, false, func(b store.Batch) error {
+			must(t, b.Release(old))
+			return b.Put(large("a", u, 1))
+		})
+		s = crash()
+		e, err := s.Get(key("a"))
+		must(t, err)
+		must(t, s.Sweep())
+		for _, at := range []store.Upload{u, old} {
+			if at == e.Manifest.Upload {
+				wantStaged(t, s, at, 0, "")
+			} else {
+				wantNotStaged(t, s, at, 0, 1)
+			}
+		}
+		must(t, s.Close())
+	})
+
 	t.Run("random", rapid.MakeCheck(func(rt *rapid.T) {
 		s, crash := open(t)
 		defer func() { must(rt, s.Close()) }()

@@ -35,6 +35,17 @@ var (
 		}
 		return k
 	})
+	someManifests = rapid.Custom(func(t *rapid.T) *store.Manifest {
+		m := &store.Manifest{
+			Upload:     store.Upload{Life: rapid.Uint64().Draw(t, "life"), Number: rapid.Uint64().Draw(t, "number")},
+			Size:       rapid.Int64Range(1, 40).Draw(t, "size"),
+			ChunkBytes: rapid.Int64Range(1, 40).Draw(t, "chunk bytes"),
+		}
+		for i := range (m.Size + m.ChunkBytes - 1) / m.ChunkBytes {
+			m.Hashes = append(m.Hashes, store.Hash{byte(i), rapid.Byte().Draw(t, "hash")})
+		}
+		return m
+	})
 	someEntries = rapid.Custom(func(t *rapid.T) *store.Entry {
 		e := &store.Entry{
 			Key:     someKeys.Draw(t, "key"),
@@ -50,7 +61,11 @@ var (
 			e.Tombstone = true
 			return e
 		}
-		e.Value = rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "value")
+		if rapid.IntRange(0, 3).Draw(t, "large") == 0 {
+			e.Manifest = someManifests.Draw(t, "manifest")
+		} else {
+			e.Value = rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "value")
+		}
 		if rapid.Bool().Draw(t, "metadata?") {
 			e.Metadata = rapid.SliceOfN(rapid.Byte(), 0, 10).Draw(t, "metadata")
 		}

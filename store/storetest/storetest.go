@@ -16,7 +16,7 @@ import (
 // Run checks everything that a store promises but for crashes. Open returns an
 // empty store; the suite closes it.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	for _, c := range slices.Concat(readCases, batchCases, logCases, lifeCases) {
+	for _, c := range slices.Concat(readCases, batchCases, logCases, stagingCases, lifeCases) {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t)
 			c.check(t, s)
@@ -88,7 +88,7 @@ func commitEntries(t tb, s store.Store, entries ...*store.Entry) {
 func equal(a, b *store.Entry) bool {
 	return a.Key == b.Key && a.Expires == b.Expires && a.Tombstone == b.Tombstone &&
 		a.Version == b.Version && a.Seq == b.Seq && a.Request == b.Request && a.Known.Equal(b.Known) &&
-		bytes.Equal(a.Value, b.Value) && bytes.Equal(a.Metadata, b.Metadata) &&
+		bytes.Equal(a.Value, b.Value) && a.Manifest.Equal(b.Manifest) && bytes.Equal(a.Metadata, b.Metadata) &&
 		(a.Metadata == nil) == (b.Metadata == nil)
 }
 
@@ -96,8 +96,8 @@ func show(e *store.Entry) string {
 	if e == nil {
 		return "no entry"
 	}
-	return fmt.Sprintf("%q = %q, metadata %q, expires %d, tombstone %v, %v, seq %d, request %q, known %+v",
-		e.Key, e.Value, e.Metadata, e.Expires, e.Tombstone, e.Version, e.Seq, e.Request, e.Known)
+	return fmt.Sprintf("%q = %q, manifest %v, metadata %q, expires %d, tombstone %v, %v, seq %d, request %q, known %+v",
+		e.Key, e.Value, e.Manifest, e.Metadata, e.Expires, e.Tombstone, e.Version, e.Seq, e.Request, e.Known)
 }
 
 func wantEntry(t tb, r getter, want *store.Entry) {
