@@ -16,6 +16,8 @@ type standing struct {
 	node store.NodeID
 	// best is the greatest closed timestamp that this node covers.
 	best clock.Timestamp
+	// w is the greatest W that the member has said it has.
+	w clock.Timestamp
 	// first and last are words not covered yet. The first one stays until it is,
 	// whatever follows, so that a node that is always a little behind gets on.
 	first, last *Closed
@@ -31,7 +33,7 @@ type Standing struct {
 }
 
 // Standings returns how far this node misses nothing of each member, in the
-// order of their ids, as of the last Collect. Whoever has the least holds W
+// order of their ids, as of the last Tick. Whoever has the least holds W
 // back. The caller owns them.
 func (e *Engine) Standings() []Standing {
 	all := make([]Standing, len(e.standings))
@@ -48,12 +50,12 @@ func (e *Engine) Standings() []Standing {
 // Roster is who belongs to the cluster as far as this node knows.
 func (e *Engine) Roster() *roster.Roster { return e.roster }
 
-// W returns the timestamp up to which what was committed at the last Collect
-// misses nothing; zero if that is unknown.
+// W returns the timestamp up to which what the last Tick found misses nothing;
+// zero if that is unknown.
 func (e *Engine) W() clock.Timestamp { return e.w }
 
 func (e *Engine) facts() Facts {
-	return Facts{W: e.w, Epoch: e.roster.Epoch().Number}
+	return Facts{W: e.w, Floor: e.floor, Epoch: e.roster.Epoch().Number}
 }
 
 // close makes this node's next closed timestamp. Everything that it has written
@@ -107,12 +109,8 @@ func (e *Engine) hearClosed(from store.NodeID, s *Status) {
 
 func (e *Engine) hear(from store.NodeID, c *Closed) {
 	e.follow()
-	i := sort.Search(len(e.standings), func(i int) bool { return e.standings[i].node >= from })
-	if i == len(e.standings) || e.standings[i].node != from {
-		return
-	}
-	st := &e.standings[i]
-	if c.C.Compare(st.best) <= 0 {
+	st := e.standing(from)
+	if st == nil || c.C.Compare(st.best) <= 0 {
 		return
 	}
 	switch {
@@ -122,6 +120,15 @@ func (e *Engine) hear(from store.NodeID, c *Closed) {
 		st.last = c
 	}
 	e.recount = true
+}
+
+// standing returns how far a member is covered, nil if id is none.
+func (e *Engine) standing(id store.NodeID) *standing {
+	i := sort.Search(len(e.standings), func(i int) bool { return e.standings[i].node >= id })
+	if i == len(e.standings) || e.standings[i].node != id {
+		return nil
+	}
+	return &e.standings[i]
 }
 
 // follow brings the standings in line with the roster. A newcomer stands where

@@ -41,6 +41,12 @@ type Config struct {
 	// TurnBytes bounds what one Collect sends to all peers from open streams, so
 	// that a turn stays short. One frame more may be sent.
 	TurnBytes int
+	// FloorAge is the least age of the floor: for so long deletions are kept even
+	// if all have them.
+	FloorAge time.Duration
+	// FloorStep is the whole steps in which the floor rises, so that nodes mostly
+	// have one floor. It is the same in all of a cluster.
+	FloorStep time.Duration
 	// MaxOrigins bounds the origins that a peer is believed to hold, and those
 	// that this node relays.
 	MaxOrigins int
@@ -61,6 +67,8 @@ func DefaultConfig() Config {
 		Credit:         3 << 20,
 		FreshWindow:    2 << 20,
 		TurnBytes:      1 << 20,
+		FloorAge:       10 * time.Minute,
+		FloorStep:      time.Minute,
 		MaxOrigins:     1 << 16,
 		Roster:         roster.DefaultConfig(),
 	}
@@ -77,6 +85,8 @@ func (c Config) Validate() error {
 		{"PullTimeout", c.PullTimeout},
 		{"Hedge", c.Hedge},
 		{"UnknownRTT", c.UnknownRTT},
+		{"FloorAge", c.FloorAge},
+		{"FloorStep", c.FloorStep},
 		{"Roster.Gather", c.Roster.Gather},
 		{"Roster.Patience", c.Roster.Patience},
 	} {

@@ -29,6 +29,8 @@ type Replica interface {
 	// Close returns a timestamp at or below which the node stamps nothing more,
 	// not after a restart either, once the turn is committed.
 	Close() (clock.Timestamp, error)
+	// Keep remembers k over a restart, once the turn is committed.
+	Keep(k Kept) error
 	Observe(e Event)
 }
 
@@ -62,6 +64,8 @@ type Engine struct {
 	closed    *Closed         // this node's own last word
 	w         clock.Timestamp // what is committed is whole up to here
 	recount   bool            // w may be due to rise
+	floor     clock.Timestamp // everything at or below it is everywhere
+	kept      Kept            // what the replica remembers
 
 	hash       uint64           // of the replica's watermarks
 	moved      store.Watermarks // since the last status to all
@@ -74,8 +78,8 @@ type Engine struct {
 }
 
 // NewEngine returns an engine without peers for a replica that holds what its
-// watermarks say and a node that remembers ledger. The config is valid.
-func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger) *Engine {
+// watermarks say and a node that remembers ledger and kept. The config is valid.
+func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger, kept Kept) *Engine {
 	phase := draw("status phase", hashText(string(self.ID)), 0) % uint64(cfg.StatusInterval)
 	return &Engine{
 		self:       self,
@@ -84,6 +88,9 @@ func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger
 		replica:    r,
 		roster:     roster.New(self.ID, self.Region, cfg.Roster, ledger, r.Stamp, draw),
 		ahead:      map[store.Origin]span{},
+		w:          kept.W,
+		floor:      kept.Floor,
+		kept:       kept,
 		hash:       hashMarks(r.Watermarks()),
 		nextStatus: time.Duration(phase),
 	}
@@ -105,7 +112,7 @@ func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error 
 	case *Frame:
 		return e.receiveFrame(now, from, m)
 	case *Status:
-		e.receiveStatus(now, from, m)
+		return e.receiveStatus(now, from, m)
 	case *Pull:
 		e.receivePull(from, m)
 	case *Roster:
@@ -114,11 +121,13 @@ func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error 
 	return nil
 }
 
-// Tick does whatever is due at now. Calling it early or twice does no harm. The
-// error is the store's.
+// Tick does whatever is due at now. Calling it early or twice does no harm. It
+// comes after the turn's other inputs: W counts what they brought. The error is
+// the store's.
 func (e *Engine) Tick(now clock.Reading) error {
 	e.now = now.Mono
-	if now.Mono >= e.nextStatus {
+	due := now.Mono >= e.nextStatus
+	if due {
 		e.statusDue = true
 		e.nextStatus = now.Mono + e.cfg.StatusInterval
 		if err := e.close(); err != nil {
@@ -128,7 +137,13 @@ func (e *Engine) Tick(now clock.Reading) error {
 	e.tickLacks(now)
 	e.tickRelays(now)
 	e.roster.Tick(now.Mono, e.peerIDs)
-	return nil
+	e.countW()
+	if due {
+		if err := e.raiseFloor(now); err != nil {
+			return err
+		}
+	}
+	return e.keep()
 }
 
 // NextTick returns the Reading.Mono at which Tick next has work to do.
@@ -146,7 +161,6 @@ func (e *Engine) NextTick() time.Duration {
 // Collect returns the messages to send. It reads what is committed, so the
 // owner commits first; the error is the store's.
 func (e *Engine) Collect() ([]Envelope, error) {
-	e.countW()
 	e.collectRoster()
 	// Before the statuses, which would have their receivers ask for what they name.
 	if err := e.collectHedges(); err != nil {

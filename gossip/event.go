@@ -3,6 +3,7 @@ package gossip
 import (
 	"time"
 
+	"hearsay/clock"
 	"hearsay/store"
 )
 
@@ -78,6 +79,8 @@ type (
 		Number  uint64
 		Members int
 	}
+	// FloorRaised says that everything stamped at or below Floor is everywhere.
+	FloorRaised struct{ Floor clock.Timestamp }
 	// MessageRefused says that a message made no sense here and was dropped.
 	MessageRefused struct {
 		From store.NodeID
@@ -107,4 +110,5 @@ func (Pulled) EventName() string         { return "pulled" }
 func (PullTimedOut) EventName() string   { return "pull_timed_out" }
 func (NoStream) EventName() string       { return "no_stream" }
 func (EpochAdopted) EventName() string   { return "epoch_adopted" }
+func (FloorRaised) EventName() string    { return "floor_raised" }
 func (MessageRefused) EventName() string { return "message_refused" }

@@ -23,6 +23,7 @@ type replica struct {
 	skew    int64 // of its clock, in nanoseconds
 	last    int64 // wall time of the last timestamp given
 	ledger  roster.Ledger
+	kept    gossip.Kept
 }
 
 func newReplica(n *net) *replica {
@@ -64,6 +65,8 @@ func (r *replica) Stamp() clock.Timestamp {
 	r.last = max(r.last, r.net.now.Wall+r.skew) + 1
 	return clock.Timestamp{Wall: r.last}
 }
+
+func (r *replica) Keep(k gossip.Kept) error { r.kept = k; return nil }
 
 func (r *replica) Close() (clock.Timestamp, error) { return r.Stamp(), nil }
 
@@ -172,7 +175,7 @@ func (n *net) add(name string) *site {
 
 // start begins a life of s: on what its replica holds, as a new origin.
 func (n *net) start(s *site) {
-	s.Engine = gossip.NewEngine(s.peer, n.cfg, draw, s.replica, s.replica.ledger)
+	s.Engine = gossip.NewEngine(s.peer, n.cfg, draw, s.replica, s.replica.ledger, s.replica.kept)
 	s.origin = store.Origin{Node: s.peer.ID, Incarnation: store.Incarnation{Nonce: s.origin.Incarnation.Nonce + 1}}
 }
 

@@ -137,17 +137,20 @@ func (p *peer) measure(d time.Duration) {
 	p.rtt += (d - p.rtt) / 8
 }
 
-func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) {
+func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) error {
 	p := e.peer(from)
 	if p == nil {
 		e.replica.Observe(NoStream{From: from})
-		return
+		return nil
 	}
 	e.roster.Heard(now.Mono, from, s.Facts.Epoch)
+	if err := e.hearFacts(p, s.Facts); err != nil {
+		return err
+	}
 	for _, m := range s.Marks {
 		if !p.learn(m.Origin, m.Seq, e.cfg.MaxOrigins) {
 			e.replica.Observe(MessageRefused{From: from, Why: "status names more origins than the bound"})
-			return
+			return nil
 		}
 		if m.Origin != e.own && m.Seq > e.replica.Watermarks().At(m.Origin) {
 			e.notice(now, m.Origin, m.Seq, e.feeds(p, m.Origin.Node))
@@ -158,19 +161,20 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 		if confirmed && e.far(p) {
 			p.measure(now.Mono - at)
 		}
-		return
+		return nil
 	}
 	p.tell = p.tell || s.Want
 	e.hearClosed(from, s)
 	if p.haveHash == s.Hash {
 		e.hearW(p, s.Facts)
-		return
+		return nil
 	}
 	// A status was lost if those that came do not add up to what it holds.
 	if now.Mono >= p.askAfter {
 		p.ask = true
 		p.askAfter = now.Mono + 2*e.cfg.StatusInterval + e.rtt(p)
 	}
+	return nil
 }
 
 // collectStatus sends each peer the status it is due, one message for all that

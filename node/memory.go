@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hearsay/clock"
+	"hearsay/gossip"
 	"hearsay/gossip/roster"
 )
 
@@ -14,6 +15,7 @@ import (
 const (
 	memoRoster = "roster"      // the ledger, as JSON
 	memoBound  = "clock bound" // a timestamp's text
+	memoKept   = "kept"        // a gossip.Kept, as JSON
 )
 
 // boundAhead is how far ahead of what a node closes its clock bound is set: how
@@ -22,30 +24,53 @@ const (
 const boundAhead = time.Second
 
 // recall reads what an earlier life of the node left.
-func (n *Node) recall() (roster.Ledger, error) {
-	var ledger roster.Ledger
-	saved, err := n.store.Memo(memoRoster)
-	if err != nil {
-		return ledger, fmt.Errorf("read roster: %w", err)
+func (n *Node) recall() (ledger roster.Ledger, kept gossip.Kept, err error) {
+	if err := n.load(memoRoster, &ledger); err != nil {
+		return ledger, kept, err
 	}
-	if saved != nil {
-		if err := json.Unmarshal(saved, &ledger); err != nil {
-			return ledger, fmt.Errorf("read roster: %w", err)
-		}
+	if err := n.load(memoKept, &kept); err != nil {
+		return ledger, kept, err
 	}
 	bound, err := n.store.Memo(memoBound)
 	if err != nil {
-		return ledger, fmt.Errorf("read clock bound: %w", err)
+		return ledger, kept, fmt.Errorf("read clock bound: %w", err)
 	}
 	if bound != nil {
 		if n.bound, err = clock.ParseTimestamp(string(bound)); err != nil {
-			return ledger, fmt.Errorf("read clock bound: %w", err)
+			return ledger, kept, fmt.Errorf("read clock bound: %w", err)
 		}
 	}
 	n.hlc.Restore(n.bound)
 	n.past, n.wall = n.bound, n.bound.Wall
 	n.join(ledger.Epoch)
-	return ledger, nil
+	return ledger, kept, nil
+}
+
+// load reads the memo of that name, JSON, into v, which stays if there is none.
+func (n *Node) load(name string, v any) error {
+	text, err := n.store.Memo(name)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	if text == nil {
+		return nil
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	return nil
+}
+
+// save puts v, as JSON, under that name into the turn's batch.
+func (n *Node) save(name string, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := n.open().SetMemo(name, text); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
 }
 
 // found makes the node the founder of a cluster if it is told to be.
@@ -61,12 +86,8 @@ func (n *Node) remember() error {
 	if !changed {
 		return nil
 	}
-	text, err := json.Marshal(ledger)
-	if err != nil {
-		return fmt.Errorf("write roster: %w", err)
-	}
-	if err := n.open().SetMemo(memoRoster, text); err != nil {
-		return fmt.Errorf("write roster: %w", err)
+	if err := n.save(memoRoster, ledger); err != nil {
+		return err
 	}
 	n.join(ledger.Epoch)
 	return nil

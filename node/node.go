@@ -51,6 +51,7 @@ type Node struct {
 	late    int64 // since when the bound is exceeded, 0 while it is kept
 
 	w     clock.Timestamp // of the last front …
+	floor clock.Timestamp // … likewise …
 	ready bool            // … and whether it said that the node takes writes
 
 	losses  losses
@@ -96,12 +97,12 @@ func New(cfg Config, st store.Store) (*Node, error) {
 		},
 	}
 	n.hlc.Restore(newest)
-	ledger, err := n.recall()
+	ledger, kept, err := n.recall()
 	if err != nil {
 		return nil, err
 	}
 	self := gossip.Peer{ID: cfg.ID, Region: cfg.Region}
-	n.engine = gossip.NewEngine(self, cfg.Gossip, cfg.Draw, replica{n}, ledger)
+	n.engine = gossip.NewEngine(self, cfg.Gossip, cfg.Draw, replica{n}, ledger, kept)
 	return n, nil
 }
 
@@ -251,14 +252,14 @@ func (n *Node) flush() (Output, error) {
 	}
 	n.watchBound()
 	out := Output{Messages: messages, Replies: n.replies}
-	w, refusal := n.engine.W(), n.Ready(n.now)
-	if wrote || n.fresh || w != n.w || (refusal == nil) != n.ready {
+	w, floor, refusal := n.engine.W(), n.engine.Floor(), n.Ready(n.now)
+	if wrote || n.fresh || w != n.w || floor != n.floor || (refusal == nil) != n.ready {
 		snapshot, err := n.store.Snapshot()
 		if err != nil {
 			return Output{}, fmt.Errorf("take snapshot: %w", err)
 		}
-		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Refusal: refusal, MaxSkew: n.cfg.MaxSkew, Lost: n.losses.shown()}
-		n.fresh, n.w, n.ready = false, w, refusal == nil
+		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Floor: floor, Refusal: refusal, MaxSkew: n.cfg.MaxSkew, Lost: n.losses.shown()}
+		n.fresh, n.w, n.floor, n.ready = false, w, floor, refusal == nil
 	}
 	n.replies = nil
 	return out, nil

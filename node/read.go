@@ -18,6 +18,9 @@ type Front struct {
 	// W is the timestamp up to which the replica misses nothing that any member of
 	// the cluster has ever written; zero if that is unknown.
 	W clock.Timestamp
+	// Floor is the timestamp at or below which everything is everywhere, at every
+	// member of the cluster; zero if that is unknown. It is never above W.
+	Floor clock.Timestamp
 	// Refusal is why the node takes no writes; see ErrNotReady. Nil if it does.
 	Refusal error
 	// MaxSkew is how far apart the cluster's clocks may be.

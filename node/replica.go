@@ -50,6 +50,8 @@ func (r replica) Close() (clock.Timestamp, error) {
 	return c, nil
 }
 
+func (r replica) Keep(k gossip.Kept) error { return r.n.save(memoKept, k) }
+
 // Apply takes f in row by row, so that a timestamp too far ahead stops it
 // between two rows and not inside one.
 func (r replica) Apply(now clock.Reading, f *gossip.Frame) (through uint64, hold time.Duration, err error) {

@@ -65,6 +65,7 @@ type numbered struct {
 // A ledger is what the checker keeps of one machine.
 type ledger struct {
 	w       clock.Timestamp  // of the last front of this life
+	floor   clock.Timestamp  // of the last front
 	marks   store.Watermarks // of the last front
 	pending map[node.Ticket]pending
 	issued  map[uint64]node.Write      // accepted here, by ordinal
@@ -142,6 +143,7 @@ func (c *checker) published(m *machine) {
 	}
 	c.of[m.index].marks = marks
 	c.whole(m)
+	c.floored(m)
 	c.showed(m)
 	c.w.ladder.add(hashMarks(marks))
 }

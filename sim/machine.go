@@ -262,7 +262,7 @@ func (w *World) boot(m *machine, cause uint64) {
 	cfg := node.DefaultConfig()
 	cfg.ID, cfg.Region, cfg.MaxSkew = m.peer.ID, m.peer.Region, w.cfg.MaxSkew
 	cfg.Found = m.index == 0
-	cfg.Found = m.index == 0
+	cfg.Gossip.FloorAge, cfg.Gossip.FloorStep = floorAge, floorStep
 	cfg.Draw = func(purpose string, a, b uint64) uint64 {
 		return Draw(w.cfg.Seed, purpose, uint64(m.index), cause, a, b)
 	}

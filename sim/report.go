@@ -34,6 +34,7 @@ type Stats struct {
 	Duplicated, Received          uint64
 	Applied                       uint64 // entries that reached a node in frames
 	Survived, Dropped             uint64 // open turns that a crash left on the disk, or did not
+	Floors                        int    // how often the floor rose
 	InboxMost                     int    // the longest that an inbox was
 	Faults                        [faultKinds]uint64
 	Events                        []EventCount // of all nodes, sorted by name
@@ -155,6 +156,7 @@ func (r *Result) Report(took time.Duration) string {
 		s.Sent, s.SentBytes, s.LostOnTheWay, s.LostDown, s.LostFull, s.Duplicated, s.Received)
 	line("crossings", "to other regions: %s fresh frames per write, %s hedges, %s pulled",
 		s.perWrite("fresh_crossed"), s.perWrite("hedge_crossed"), s.perWrite("pull_crossed"))
+	line("floor", "rose %d times", s.Floors)
 	line("inboxes", "at most %d inputs", s.InboxMost)
 	line("events", "%s", s.events())
 	line("propagation", "to one more node p50 %v p99 %v of %d; everywhere p50 %v p99 %v of %d",

@@ -22,6 +22,7 @@ type timed struct {
 type calendar struct {
 	writes []timed
 	most   clock.Timestamp // the greatest W of any front
+	floor  clock.Timestamp // the greatest of any front
 }
 
 // after returns the index of the first write past t.

@@ -28,6 +28,7 @@ var events = []node.Event{
 	gossip.PullTimedOut{},
 	gossip.NoStream{},
 	gossip.EpochAdopted{},
+	gossip.FloorRaised{},
 	gossip.MessageRefused{},
 	node.WriteAccepted{},
 	node.WriteRepeated{},
