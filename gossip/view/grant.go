@@ -14,7 +14,7 @@ func (r *Region) ask() {
 	if self := r.peer(r.self); self == nil || !self.node {
 		return
 	}
-	m := Message{Step: Ask, Life: r.life, Asked: r.now, Deaf: r.deaf()}
+	m := Message{Step: Ask, Life: r.life, Asked: r.now, Config: r.config, Deaf: r.deaf()}
 	for _, p := range r.peers {
 		m.Known = p.grant.named
 		switch {
@@ -41,7 +41,7 @@ func (r *Region) receiveAsk(p *peer, m *Message) {
 	if m.View.Compare(r.ledger.Granted) > 0 {
 		p.lent = r.now.Mono // given up
 	}
-	a := Message{Step: Answer, Life: m.Life, Asked: m.Asked, Granted: r.grants(p, m.View.ID), Known: m.Known}
+	a := Message{Step: Answer, Life: m.Life, Asked: m.Asked, Granted: m.Config >= r.config && r.grants(p, m.View.ID), Known: m.Known}
 	if p.id == r.self {
 		a.View, a.Known = r.ledger.View, false
 		r.receiveAnswer(p, &a)

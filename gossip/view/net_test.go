@@ -43,7 +43,9 @@ type net struct {
 	cut    map[[2]int]int // until which tick nothing gets from one to another
 	loss   int            // one message of so many; 0 for none
 	lazy   int            // of others' entries, only each so many turns syncs
-	writes int            // a client writes at a site every so many ticks; 0 for never
+	// configs are the sets of granters there have been; nil for the shape's for good.
+	configs [][]int
+	writes  int // a client writes at a site every so many ticks; 0 for never
 
 	views        map[view.ID][]store.NodeID // by what was ever sent
 	acked        int64                      // the greatest stamp acknowledged `region`
@@ -62,7 +64,7 @@ type flight struct {
 // A status says how far its sender is, and what it granted.
 type status struct {
 	marks store.Watermarks
-	tag   view.ID
+	tag   view.Tag
 }
 
 func newNet(seed uint64, sh shape, tick time.Duration) *net {

@@ -23,6 +23,7 @@ type Region struct {
 
 	peers    []*peer // sorted by id, this node among them
 	granters int
+	config   uint64 // numbers the granters
 
 	now    clock.Reading // of the last input
 	opens  time.Duration // Reading.Mono: leases that are no longer known have run out
@@ -80,12 +81,12 @@ func New(self store.NodeID, cfg Config, ledger Ledger, now clock.Reading, draw f
 	return r
 }
 
-// Place tells who the nodes of the region are, and who its granters. The next
-// change of the granters may add one or remove one, and only after every former
-// and every present granter was told of this one.
-func (r *Region) Place(nodes, granters []store.NodeID) {
-	old := r.peers
-	r.peers, r.granters = nil, len(granters)
+// Place tells who the nodes of the region are, and who its granters, who have the
+// number config; one number never stands for two sets. DESIGN.md says which
+// granters may follow which.
+func (r *Region) Place(config uint64, nodes, granters []store.NodeID) {
+	old, regranted := r.peers, config != r.config
+	r.peers, r.granters, r.config = nil, len(granters), config
 	for _, id := range slices.Concat(nodes, granters) {
 		i, has := findPeer(r.peers, id)
 		if has {
@@ -95,6 +96,10 @@ func (r *Region) Place(nodes, granters []store.NodeID) {
 		if j, known := findPeer(old, id); known {
 			p = old[j]
 		}
+		if regranted {
+			// What it named was enough for the majorities of former granters.
+			p.grant = grant{}
+		}
 		p.node, p.granter = slices.Contains(nodes, id), slices.Contains(granters, id)
 		r.peers = slices.Insert(r.peers, i, p)
 	}
@@ -102,6 +107,9 @@ func (r *Region) Place(nodes, granters []store.NodeID) {
 		if r.peer(p.id) == nil {
 			r.opens = max(r.opens, p.lent) // it may still be in the view
 		}
+	}
+	if regranted {
+		r.hold = Hold{}
 	}
 	r.asking, r.watching = r.now.Mono, r.now.Mono
 }
@@ -127,9 +135,8 @@ func (r *Region) majority() int { return r.granters/2 + 1 }
 // it.
 func (r *Region) View() *View { return &r.ledger.View }
 
-// Tag returns the latest view that this node granted. It goes with every report
-// of what this node holds.
-func (r *Region) Tag() ID { return r.ledger.Granted }
+// Tag returns what goes with every report of what this node holds.
+func (r *Region) Tag() Tag { return Tag{View: r.ledger.Granted, Config: r.config} }
 
 // Save returns the ledger if it changed since the last call.
 func (r *Region) Save() (Ledger, bool) {
@@ -143,7 +150,7 @@ func (r *Region) Save() (Ledger, bool) {
 func (r *Region) Receive(now clock.Reading, from store.NodeID, m *Message) {
 	r.now = now
 	p := r.peer(from)
-	if p == nil || len(m.Deaf) > 2*r.cfg.MaxNodes {
+	if p == nil || r.peer(r.self) == nil || len(m.Deaf) > 2*r.cfg.MaxNodes {
 		return
 	}
 	p.knows = m.View.ID

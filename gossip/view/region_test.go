@@ -191,7 +191,7 @@ func TestRegionIsBounded(t *testing.T) {
 	cfg := view.DefaultConfig()
 	cfg.MaxNodes = 2
 	r := view.New("a", cfg, view.Ledger{}, clock.Reading{}, func(string, uint64, uint64) uint64 { return 0 })
-	r.Place([]store.NodeID{"a", "b", "c"}, []store.NodeID{"a"})
+	r.Place(1, []store.NodeID{"a", "b", "c"}, []store.NodeID{"a"})
 	r.Tick(clock.Reading{})
 	nodes := func(ids ...store.NodeID) view.View { return view.View{ID: view.ID{Number: 1, By: "b"}, Nodes: ids} }
 	tests := []struct {
@@ -227,7 +227,7 @@ func TestRegionIsBounded(t *testing.T) {
 
 func TestHold(t *testing.T) {
 	r := view.New("a", view.DefaultConfig(), view.Ledger{}, clock.Reading{}, func(string, uint64, uint64) uint64 { return 0 })
-	r.Place([]store.NodeID{"a"}, []store.NodeID{"a"})
+	r.Place(1, []store.NodeID{"a"}, []store.NodeID{"a"})
 	at := func(mono, ahead time.Duration) clock.Reading {
 		return clock.Reading{Wall: int64(time.Hour + mono + ahead), Mono: mono}
 	}
@@ -262,7 +262,7 @@ func TestHold(t *testing.T) {
 func TestGranterOutlastsAsker(t *testing.T) {
 	cfg := view.DefaultConfig()
 	r := view.New("g", cfg, view.Ledger{}, clock.Reading{}, func(string, uint64, uint64) uint64 { return 0 })
-	r.Place([]store.NodeID{"a", "b"}, []store.NodeID{"a", "b", "g"})
+	r.Place(0, []store.NodeID{"a", "b"}, []store.NodeID{"a", "b", "g"})
 	ask := func(at time.Duration, from store.NodeID, number uint64) bool {
 		v := view.View{ID: view.ID{Number: number, By: from}, Nodes: []store.NodeID{from}}
 		r.Receive(clock.Reading{Mono: at}, from, &view.Message{Step: view.Ask, View: v})
@@ -291,7 +291,7 @@ func TestGranterOutlastsAsker(t *testing.T) {
 // pair returns the state of a, in a region of a and b where b alone grants.
 func pair(ledger view.Ledger, life uint64) *view.Region {
 	r := view.New("a", view.DefaultConfig(), ledger, clock.Reading{}, func(string, uint64, uint64) uint64 { return life })
-	r.Place([]store.NodeID{"a", "b"}, []store.NodeID{"b"})
+	r.Place(1, []store.NodeID{"a", "b"}, []store.NodeID{"b"})
 	return r
 }
 
@@ -341,7 +341,7 @@ func TestLateReportSaysNothingNew(t *testing.T) {
 		{"late, of when it was in this view and held less", 3, first.ID, 0},
 	}
 	for _, tt := range reports {
-		r.Held(now, "b", store.Mark{Origin: own, Seq: tt.seq}, tt.tag)
+		r.Held(now, "b", store.Mark{Origin: own, Seq: tt.seq}, view.Tag{View: tt.tag})
 		r.Collect(nil)
 		if got := r.Confirmed().Seq; got != tt.want {
 			t.Errorf("%s: confirmed %d, want %d", tt.name, got, tt.want)
@@ -351,7 +351,7 @@ func TestLateReportSaysNothingNew(t *testing.T) {
 	r.Wrote(now, store.Mark{Origin: own, Seq: 5})
 	for i, from := range []store.NodeID{"b", "b"} {
 		mark := store.Mark{Origin: store.Origin{Node: []store.NodeID{"x", "a"}[i]}, Seq: 4}
-		r.Held(now, from, mark, first.ID)
+		r.Held(now, from, mark, view.Tag{View: first.ID})
 		r.Collect(nil)
 		if got, want := r.Confirmed().Seq, uint64(4*i); got != want {
 			t.Errorf("b holds %v: confirmed %d, want %d", mark, got, want)
@@ -374,7 +374,7 @@ func TestRemovedNodeKeepsItsLease(t *testing.T) {
 	w := calm(t, 1, shape{4, 3})
 	left, gone := w.sites[:3], w.sites[3]
 	for _, s := range left {
-		s.region.Place(ids(left), ids(left))
+		s.region.Place(2, ids(left), ids(left))
 	}
 	gone.paused = 1 << 30
 	_, ok := w.until(2*time.Second, func() bool {

@@ -46,6 +46,9 @@ type site struct {
 	started              bool
 	stuck                bool // takes no writes of others in
 
+	config  int // of the net's, the latest that it knows …
+	adopted int // … since this tick of this life
+
 	log     map[store.Origin][]int64 // stamps, applied
 	marks   store.Watermarks         // applied
 	synced  store.Watermarks
@@ -60,10 +63,10 @@ type site struct {
 	front  front
 	reads  []read
 
-	next   int     // tick of the next status
-	told   view.ID // the tag of the last one
-	moved  bool    // something was applied since
-	pushed uint64  // how far own writes were sent
+	next   int      // tick of the next status
+	told   view.Tag // the tag of the last one
+	moved  bool     // something was applied since
+	pushed uint64   // how far own writes were sent
 
 	asked, granted view.ID // the highest that ever left, for judge
 }
@@ -96,7 +99,12 @@ func (s *site) boot() {
 	}
 	draw := func(string, uint64, uint64) uint64 { return w.rng.Uint64() }
 	s.region = view.New(s.id, view.DefaultConfig(), s.disk, s.reading(), draw)
-	s.region.Place(ids(w.nodes()), ids(w.sites[:w.shape.granters]))
+	if w.configs == nil {
+		s.region.Place(1, ids(w.nodes()), ids(w.sites[:w.shape.granters]))
+		return
+	}
+	s.adopted = w.now
+	s.place()
 }
 
 func (s *site) crash(ticks int) {

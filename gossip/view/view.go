@@ -36,6 +36,14 @@ func (v ID) Compare(w ID) int {
 	return strings.Compare(string(v.By), string(w.By))
 }
 
+// A Tag goes with every report of what a node holds: the latest view that it had
+// granted by then, and the number of the granters among whom it did so. The zero
+// Tag says nothing of grants.
+type Tag struct {
+	View   ID
+	Config uint64
+}
+
 // A View is a set of nodes, sorted, that may answer `region`.
 type View struct {
 	ID
@@ -158,6 +166,8 @@ type Message struct {
 	// start, never 0, and its own clocks then. An Answer repeats both.
 	Life  uint64
 	Asked clock.Reading
+	// Config is the number of the granters that an asker counts on.
+	Config uint64
 	// Deaf are the nodes, sorted, with which the sender could not share a view.
 	Deaf []store.NodeID
 	// Granted says of an Answer that View is granted, to a node that held the

@@ -10,9 +10,9 @@ import (
 )
 
 // A report is how far a peer said that it holds this node's present origin,
-// synced, while tag was the latest view that it granted.
+// synced, and with which tag.
 type report struct {
-	tag ID
+	tag Tag
 	seq uint64
 }
 
@@ -38,18 +38,20 @@ func (r *Region) Wrote(now clock.Reading, mark store.Mark) {
 	}
 }
 
-// Held tells that a peer holds mark.Origin up to mark.Seq, synced, and that at
-// the same moment tag was the latest view that it granted.
-func (r *Region) Held(now clock.Reading, from store.NodeID, mark store.Mark, tag ID) {
+// Held tells that a peer holds mark.Origin up to mark.Seq, synced, and that tag
+// was its Tag at the same moment.
+func (r *Region) Held(now clock.Reading, from store.NodeID, mark store.Mark, tag Tag) {
 	r.now = now
 	p := r.peer(from)
 	if p == nil || mark.Origin != r.wrote.Origin {
 		return
 	}
 	p.report.seq = max(p.report.seq, mark.Seq)
-	if tag.Compare(p.report.tag) > 0 { // both only rise, so this holds of a late report too
-		p.report.tag = tag
+	// All of these only rise, so they hold of a late report too.
+	if tag.View.Compare(p.report.tag.View) > 0 {
+		p.report.tag.View = tag.View
 	}
+	p.report.tag.Config = max(p.report.tag.Config, tag.Config)
 	p.expect(r.wrote.Seq, now.Mono)
 }
 
@@ -66,7 +68,8 @@ func (r *Region) lags(p *peer) bool {
 }
 
 // settleConfirmed finds how far every node of the view and a majority of the
-// granters hold this node's writes, the granters while they support the view.
+// granters hold this node's writes, the granters while they support the view. What
+// later granters say counts once this node knows of them.
 func (r *Region) settleConfirmed() {
 	v := &r.ledger.View
 	low := r.wrote.Seq
@@ -81,7 +84,7 @@ func (r *Region) settleConfirmed() {
 		case !p.granter:
 		case p.id == r.self && r.ledger.Granted == v.ID:
 			tagged = append(tagged, r.wrote.Seq)
-		case p.report.tag == v.ID:
+		case p.report.tag.View == v.ID && p.report.tag.Config <= r.config:
 			tagged = append(tagged, p.report.seq)
 		}
 	}
