@@ -55,10 +55,10 @@ var mayImport = map[string]place{
 
 	"gossip/roster": {pure: true, ours: []string{"clock", "store"}},
 	"gossip/view":   {pure: true, ours: []string{"clock", "store"}},
-	"gossip":        {pure: true, ours: []string{"clock", "store", "gossip/roster"}},
-	"gossip/wire":   {pure: true, ours: []string{"clock", "store", "gossip", "gossip/roster"}, others: []string{msgpack}},
+	"gossip":        {pure: true, ours: []string{"clock", "store", "gossip/roster", "gossip/view"}},
+	"gossip/wire":   {pure: true, ours: []string{"clock", "store", "gossip", "gossip/roster", "gossip/view"}, others: []string{msgpack}},
 
-	"node":    {pure: true, ours: []string{"clock", "store", "gossip", "gossip/roster"}},
+	"node":    {pure: true, ours: []string{"clock", "store", "gossip", "gossip/roster", "gossip/view"}},
 	"node/kv": {pure: true, ours: []string{"clock", "store", "node"}},
 
 	// The HTTP front ends know nothing of gossip, nor of what runs the node.

@@ -81,12 +81,11 @@ type Engine struct {
 // watermarks say and a node that remembers ledger and kept. The config is valid.
 func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger, kept Kept) *Engine {
 	phase := draw("status phase", hashText(string(self.ID)), 0) % uint64(cfg.StatusInterval)
-	return &Engine{
+	e := &Engine{
 		self:       self,
 		cfg:        cfg,
 		draw:       draw,
 		replica:    r,
-		roster:     roster.New(self.ID, self.Region, cfg.Roster, ledger, r.Stamp, draw),
 		ahead:      map[store.Origin]span{},
 		w:          kept.W,
 		floor:      kept.Floor,
@@ -94,6 +93,29 @@ func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger
 		hash:       hashMarks(r.Watermarks()),
 		nextStatus: time.Duration(phase),
 	}
+	e.roster = roster.New(self.ID, self.Region, cfg.Roster, ledger, owner{e}, draw)
+	return e
+}
+
+// owner is the engine as its roster sees it.
+type owner struct{ e *Engine }
+
+func (o owner) Stamp() clock.Timestamp { return o.e.replica.Stamp() }
+
+func (o owner) W() clock.Timestamp { return o.e.w }
+
+// Near returns the peer of another region with the shortest measured round trip.
+func (o owner) Near() store.NodeID {
+	var near *peer
+	for _, p := range o.e.peers {
+		if o.e.far(p) && p.rtt > 0 && (near == nil || p.rtt < near.rtt) {
+			near = p
+		}
+	}
+	if near == nil {
+		return ""
+	}
+	return near.ID
 }
 
 // Wrote tells the engine of the node's own write number seq under origin, its

@@ -7,6 +7,7 @@ package gossip
 import (
 	"hearsay/clock"
 	"hearsay/gossip/roster"
+	"hearsay/gossip/view"
 	"hearsay/store"
 )
 
@@ -17,7 +18,7 @@ type Peer struct {
 }
 
 // A Message travels between two engines. The set of messages is closed: Frame,
-// Status, Pull and Roster. Messages are immutable once sent, and one may be sent to
+// Status, Pull, Roster and View. Messages are immutable once sent, and one may be sent to
 // several peers.
 type Message interface{ message() }
 
@@ -82,6 +83,9 @@ type Status struct {
 	// Closed is the sender's last closed timestamp, nil before its first. It
 	// counts under Facts.Epoch.
 	Closed *Closed
+	// Tag goes with Marks: which view of the receiver's region the sender had
+	// granted last when it held these.
+	Tag view.Tag
 }
 
 // answer reports whether s says nothing of the sender but its Marks.
@@ -114,6 +118,13 @@ type Pull struct {
 // cluster.
 type Roster struct{ roster.Message }
 
+// A View is a message about who may answer `region` in a region.
+type View struct {
+	Region string
+	view.Message
+}
+
+func (*View) message()   {}
 func (*Frame) message()  {}
 func (*Status) message() {}
 func (*Pull) message()   {}

@@ -16,15 +16,17 @@ type Roster struct {
 	region string
 	cfg    Config
 	draw   func(purpose string, a, b uint64) uint64
-	// stamp gives a timestamp above all that this node has closed or stamped.
-	stamp func() clock.Timestamp
+	owner  Owner
 
 	ledger Ledger
 	dirty  bool // the ledger changed since it was last saved
 
-	now       time.Duration // Reading.Mono of the last input
-	newcomers []Member      // who asked here, sorted by node
-	asked     store.NodeID  // whom this node asked last to be admitted
+	now       time.Duration   // Reading.Mono of the last input
+	newcomers []Member        // who asked here, sorted by node
+	regrant   time.Duration   // Reading.Mono: when to look whether granters are to change
+	adopted   time.Duration   // Reading.Mono: since when the epoch is known in this life
+	settled   clock.Timestamp // see vow
+	asked     store.NodeID    // whom this node asked last to be admitted
 	attempt   *attempt
 	due       time.Duration // Reading.Mono: when Tick has something to do next
 	out       []Envelope
@@ -36,16 +38,29 @@ type attempt struct {
 	value    Epoch  // to propose
 	highest  Ballot // in which a member had accepted value, zero if none had
 	proposed bool   // a majority has promised
-	promised []store.NodeID
+	promised []vow
 	accepted []store.NodeID
+	// lenders is whom a region would borrow a granter from, by its name, as members
+	// there say.
+	lenders map[string]store.NodeID
 }
 
 const never = time.Duration(1<<63 - 1)
 
+// An Owner is what a Roster asks of the node that it belongs to.
+type Owner interface {
+	// Stamp returns a timestamp above all that the node closed, stamped or took in.
+	Stamp() clock.Timestamp
+	// W returns the timestamp up to which the node misses nothing.
+	W() clock.Timestamp
+	// Near names the nearest peer of another region, empty if it is not known.
+	Near() store.NodeID
+}
+
 // New returns the roster of a node that remembers ledger, the zero Ledger on its
-// first start. Stamp must give timestamps above all that the node closed.
-func New(self store.NodeID, region string, cfg Config, ledger Ledger, stamp func() clock.Timestamp, draw func(purpose string, a, b uint64) uint64) *Roster {
-	return &Roster{self: self, region: region, cfg: cfg, draw: draw, stamp: stamp, ledger: ledger}
+// first start.
+func New(self store.NodeID, region string, cfg Config, ledger Ledger, owner Owner, draw func(purpose string, a, b uint64) uint64) *Roster {
+	return &Roster{self: self, region: region, cfg: cfg, draw: draw, owner: owner, ledger: ledger}
 }
 
 // Found makes this node the first member of a new cluster, unless it knows of
@@ -54,12 +69,14 @@ func (r *Roster) Found() {
 	if r.ledger.Epoch.Number > 0 {
 		return
 	}
-	r.adopt(Epoch{
+	e := Epoch{
 		Number:  1,
 		Founder: r.self,
-		Members: []Member{{Node: r.self, Region: r.region, Since: r.stamp()}},
+		Members: []Member{{Node: r.self, Region: r.region, Since: r.owner.Stamp()}},
 		Sponsor: r.self,
-	})
+	}
+	e.regrant(&Epoch{}, nil, nil)
+	r.adopt(e)
 }
 
 // Epoch returns the last epoch known to be decided. The caller does not change
@@ -103,13 +120,36 @@ func (r *Roster) Tick(now time.Duration, peers func() []store.NodeID) {
 	if now < r.due {
 		return
 	}
+	r.settle()
 	switch {
 	case !r.Belongs():
 		r.ask(peers())
+	case r.attempt != nil && r.holds(r.attempt):
+		r.due = now + r.patience()
+		r.propose(r.attempt)
 	case r.attempt != nil, r.ledger.Value.Number > 0, !r.ledger.Bar.IsZero(), len(r.newcomers) > 0:
 		r.begin()
+	case r.regrant == 0:
+		r.lookLater()
+	case now >= r.regrant && r.regrants(peers()):
+		r.begin()
+	case now >= r.regrant:
+		r.lookLater()
 	default:
-		r.due = never
+		r.due = r.regrant // it was due for settle alone
+	}
+}
+
+// lookLater has Tick look whether granters are to change in a while, which is
+// drawn, so that regions seldom become rivals: one attempt serves all.
+func (r *Roster) lookLater() {
+	if r.adopted == 0 {
+		r.adopted = r.now // a former life may have granted a moment ago
+	}
+	r.regrant = r.now + r.cfg.Gather + time.Duration(r.draw("regrant", uint64(r.now), 0)%uint64(r.cfg.Patience))
+	r.due = r.regrant
+	if r.settled.IsZero() {
+		r.due = min(r.due, r.adopted+r.cfg.Settle)
 	}
 }
 
@@ -184,7 +224,7 @@ func (r *Roster) receiveAsk(from store.NodeID, region string) {
 		return
 	}
 	r.newcomers = slices.Insert(r.newcomers, i, Member{Node: from, Region: region})
-	if r.attempt == nil {
+	if r.attempt == nil || r.holds(r.attempt) {
 		r.due = min(r.due, r.now+r.cfg.Gather)
 	}
 }
@@ -202,7 +242,8 @@ func (r *Roster) adopt(e Epoch) {
 	r.ledger = Ledger{Epoch: e}
 	r.dirty = true
 	r.attempt = nil
-	r.due = r.now
+	r.due, r.regrant = r.now, 0
+	r.adopted, r.settled = r.now, clock.Timestamp{}
 	r.newcomers = slices.DeleteFunc(r.newcomers, func(m Member) bool {
 		_, in := e.find(m.Node)
 		return in
@@ -213,7 +254,7 @@ func (r *Roster) adopt(e Epoch) {
 
 // begin opens a ballot above every one seen.
 func (r *Roster) begin() {
-	r.attempt = &attempt{ballot: Ballot{Round: r.ledger.Promised.Round + 1, Node: r.self}}
+	r.attempt = &attempt{ballot: Ballot{Round: r.ledger.Promised.Round + 1, Node: r.self}, lenders: map[string]store.NodeID{}}
 	r.due = r.now + r.patience()
 	m := Message{Step: Prepare, Number: r.ledger.Epoch.Number + 1, Ballot: r.attempt.ballot}
 	r.toMembers(m)
@@ -262,7 +303,11 @@ func (r *Roster) receivePrepare(from store.NodeID, m *Message) {
 	}
 	r.ledger.Promised = m.Ballot
 	r.dirty = true
-	r.answer(from, Message{Step: Promise, Number: m.Number, Ballot: m.Ballot, Accepted: r.ledger.Accepted, Value: r.ledger.Value})
+	r.settle()
+	r.answer(from, Message{
+		Step: Promise, Number: m.Number, Ballot: m.Ballot, Accepted: r.ledger.Accepted, Value: r.ledger.Value,
+		Settled: r.settled, W: r.owner.W(), Near: r.owner.Near(),
+	})
 }
 
 func (r *Roster) receiveAccept(from store.NodeID, m *Message) {
@@ -320,12 +365,34 @@ func (r *Roster) countPromise(a *attempt, from store.NodeID, m *Message) {
 	if m.Accepted.Compare(a.highest) > 0 {
 		a.highest, a.value = m.Accepted, m.Value
 	}
-	a.promised = insert(a.promised, from)
-	if len(a.promised) < r.ledger.Epoch.majority() {
+	if slices.ContainsFunc(a.promised, func(v vow) bool { return v.node == from }) {
 		return
 	}
+	a.promised = append(a.promised, vow{from, m.Settled, m.W})
+	if from, _ := r.ledger.Epoch.Member(from); m.Near != "" {
+		a.lenders[from.Region] = m.Near
+	}
+	everybody := len(a.promised) == len(r.ledger.Epoch.Members)
+	if r.holds(a) && (a.value.Number > 0 || len(r.newcomers) > 0 || !r.ledger.Bar.IsZero() || everybody) {
+		r.propose(a)
+	}
+}
+
+// holds reports whether a may be proposed and is not yet: where only granters
+// are to change it waits a while for those whom that concerns.
+func (r *Roster) holds(a *attempt) bool {
+	return !a.proposed && len(a.promised) >= r.ledger.Epoch.majority()
+}
+
+// propose offers the members the next epoch, unless it would change nothing.
+func (r *Roster) propose(a *attempt) {
 	if a.value.Number == 0 {
-		a.value = r.propose()
+		a.value = r.next(a)
+	}
+	if r.ledger.Bar.IsZero() && a.highest == (Ballot{}) && a.value.same(&r.ledger.Epoch) {
+		r.attempt = nil
+		r.lookLater()
+		return
 	}
 	a.proposed = true
 	accept := Message{Step: Accept, Number: a.value.Number, Ballot: a.ballot, Value: a.value}
@@ -333,20 +400,22 @@ func (r *Roster) countPromise(a *attempt, from store.NodeID, m *Message) {
 	r.receiveAccept(r.self, &accept)
 }
 
-// propose returns the next epoch: the newcomers admitted, with their bar above
-// all that this node has closed. One bar serves all its proposals.
-func (r *Roster) propose() Epoch {
-	if r.ledger.Bar.IsZero() {
-		r.ledger.Bar = r.stamp()
+// next returns the epoch to propose: the newcomers admitted, with their bar above
+// all that this node has closed, and granters changed where all whom that concerns
+// have promised, and so know the present ones. One bar serves all proposals.
+func (r *Roster) next(a *attempt) Epoch {
+	now := &r.ledger.Epoch
+	if r.ledger.Bar.IsZero() && len(r.newcomers) > 0 {
+		r.ledger.Bar = r.owner.Stamp()
 		r.dirty = true
 	}
-	now, bar := r.ledger.Epoch, r.ledger.Bar
-	next := Epoch{Number: now.Number + 1, Founder: now.Founder, Sponsor: r.self, Bar: bar, Members: slices.Clone(now.Members)}
+	next := Epoch{Number: now.Number + 1, Founder: now.Founder, Sponsor: r.self, Bar: r.ledger.Bar, Members: slices.Clone(now.Members)}
 	for _, m := range r.newcomers {
-		m.Since = bar
+		m.Since = r.ledger.Bar
 		i, _ := next.find(m.Node)
 		next.Members = slices.Insert(next.Members, i, m)
 	}
+	next.regrant(now, a.promised, a.lenders)
 	return next
 }
 

@@ -37,6 +37,7 @@ type Epoch struct {
 	// watermark passes Bar before it knows them.
 	Sponsor store.NodeID
 	Bar     clock.Timestamp
+	Regions []Region // sorted by name
 }
 
 // Member returns the member with the id.
@@ -97,13 +98,16 @@ type Config struct {
 	// it is tried again. Each wait is drawn from one to two of it, so that rival
 	// sponsors fall out of step.
 	Patience time.Duration
+	// Settle is how long after a change of granters no grant from before it is in
+	// force any more: more than one lasts.
+	Settle time.Duration
 	// MaxMembers bounds a roster.
 	MaxMembers int
 }
 
 // DefaultConfig returns settings for regions far apart.
 func DefaultConfig() Config {
-	return Config{Gather: 100 * time.Millisecond, Patience: 2 * time.Second, MaxMembers: 1024}
+	return Config{Gather: 100 * time.Millisecond, Patience: 2 * time.Second, Settle: 1500 * time.Millisecond, MaxMembers: 1024}
 }
 
 // A Step is the part that a Message plays.
@@ -130,6 +134,10 @@ type Message struct {
 	Accepted Ballot
 	Value    Epoch
 	Region   string // of the sender of an Ask
+	// What a Promise says for the sake of granters, see vow, and the node of another
+	// region that is nearest to its sender, empty if it does not know.
+	Settled, W clock.Timestamp
+	Near       store.NodeID
 }
 
 // An Envelope is a message and the node it goes to.

@@ -2,6 +2,7 @@ package roster_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -15,6 +16,7 @@ import (
 // A site is a roster with a disk and a clock.
 type site struct {
 	id     store.NodeID
+	region string
 	roster *roster.Roster
 	disk   roster.Ledger
 	last   clock.Timestamp // the greatest given
@@ -30,6 +32,8 @@ type net struct {
 	loss  float64
 	// decided is what was ever adopted, by number.
 	decided map[uint64]string
+	behind  bool // nobody's W moves
+	lent    map[[2]store.NodeID]time.Duration
 	failure string
 }
 
@@ -39,10 +43,10 @@ type flight struct {
 	message  roster.Message
 }
 
-func newNet(seed uint64, n int) *net {
-	w := &net{rng: rand.New(rand.NewPCG(seed, 1)), decided: map[uint64]string{}}
+func newNet(seed uint64, n, regions int) *net {
+	w := &net{rng: rand.New(rand.NewPCG(seed, 1)), decided: map[uint64]string{}, lent: map[[2]store.NodeID]time.Duration{}}
 	for i := range n {
-		s := &site{id: store.NodeID(fmt.Sprint("n", i))}
+		s := &site{id: store.NodeID(fmt.Sprint("n", i)), region: fmt.Sprint("r", i%regions)}
 		w.sites = append(w.sites, s)
 		w.boot(s)
 	}
@@ -53,12 +57,8 @@ func newNet(seed uint64, n int) *net {
 
 func (w *net) boot(s *site) {
 	s.down = false
-	stamp := func() clock.Timestamp {
-		s.last = clock.Timestamp{Wall: max(int64(w.now), s.last.Wall) + 1}
-		return s.last
-	}
 	draw := func(_ string, _, _ uint64) uint64 { return w.rng.Uint64() }
-	s.roster = roster.New(s.id, "r", roster.DefaultConfig(), s.disk, stamp, draw)
+	s.roster = roster.New(s.id, s.region, roster.DefaultConfig(), s.disk, owner{w, s}, draw)
 	for _, other := range w.sites {
 		if other != s {
 			s.roster.Heard(w.now, other.id, other.disk.Epoch.Number)
@@ -119,6 +119,105 @@ func (w *net) step() {
 		s.roster.Tick(w.now, func() []store.NodeID { return peers })
 		w.flush(s)
 	}
+	w.judge()
+}
+
+// near returns the first site of another region.
+func (w *net) near(s *site) store.NodeID {
+	for _, other := range w.sites {
+		if other.region != s.region {
+			return other.id
+		}
+	}
+	return ""
+}
+
+// A stamper is an owner that only gives timestamps.
+type stamper func() clock.Timestamp
+
+func (s stamper) Stamp() clock.Timestamp { return s() }
+func (s stamper) W() clock.Timestamp     { return clock.Timestamp{} }
+func (s stamper) Near() store.NodeID     { return "" }
+
+// An owner is a site as its roster sees it. It misses nothing.
+type owner struct {
+	net  *net
+	site *site
+}
+
+func (o owner) Stamp() clock.Timestamp {
+	o.site.last = clock.Timestamp{Wall: max(int64(o.net.now), o.site.last.Wall) + 1}
+	return o.site.last
+}
+
+func (o owner) W() clock.Timestamp {
+	if o.net.behind {
+		return clock.Timestamp{}
+	}
+	return clock.Timestamp{Wall: math.MaxInt64}
+}
+
+func (o owner) Near() store.NodeID { return o.net.near(o.site) }
+
+// lease is how long a grant lasts.
+const lease = 1050 * time.Millisecond
+
+// judge holds all granters in use against each other: two majorities of one
+// region have a granter in common. A granter grants to whoever has adopted its
+// region's granters, or later ones, and each grant lasts.
+func (w *net) judge() {
+	for _, a := range w.sites {
+		for _, g := range w.sites {
+			r := g.disk.Epoch.Region(a.region)
+			if !g.down && slices.Contains(r.Granters, g.id) && a.disk.Epoch.Region(a.region).Since >= r.Since {
+				w.lent[[2]store.NodeID{a.id, g.id}] = w.now + lease
+			}
+		}
+	}
+	for _, a := range w.sites {
+		for _, b := range w.sites {
+			if a.region == b.region && a.disk.Epoch.Region(a.region).Since < b.disk.Epoch.Region(a.region).Since {
+				w.compare(a, b)
+			}
+		}
+	}
+}
+
+func (w *net) compare(a, b *site) {
+	s, t := a.disk.Epoch.Region(a.region).Granters, b.disk.Epoch.Region(a.region).Granters
+	var onlyS, onlyT, both int
+	for _, g := range w.sites {
+		inS := slices.Contains(s, g.id) && w.lent[[2]store.NodeID{a.id, g.id}] > w.now
+		inT := slices.Contains(t, g.id) && w.lent[[2]store.NodeID{b.id, g.id}] > w.now
+		switch {
+		case inS && inT:
+			both++
+		case inS:
+			onlyS++
+		case inT:
+			onlyT++
+		}
+	}
+	if len(s) > 0 && max(0, len(s)/2+1-onlyS)+max(0, len(t)/2+1-onlyT) <= both {
+		w.failure = fmt.Sprintf("at %v: granters %v of %s at %s and %v at %s may have majorities apart", w.now, s, a.region, a.id, t, b.id)
+	}
+}
+
+// granted reports whether each region has the granters that it should.
+func (w *net) granted() bool {
+	e := &w.sites[0].disk.Epoch
+	for _, s := range w.sites {
+		own := e.Nodes(s.region)
+		want := min(len(own), roster.MaxGranters)
+		if len(own) == 2 && w.near(s) != "" {
+			want = 3
+		}
+		has := e.Region(s.region).Granters
+		if len(has) != want || len(own) <= want && slices.ContainsFunc(own, func(id store.NodeID) bool { return !slices.Contains(has, id) }) {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *net) members() int {
@@ -140,7 +239,7 @@ func (w *net) whole() bool {
 }
 
 func TestNewcomersAreAdmittedInTwoRoundTrips(t *testing.T) {
-	w := newNet(1, 10)
+	w := newNet(1, 10, 5)
 	for !w.whole() && w.now < 10*time.Second {
 		w.step()
 	}
@@ -156,7 +255,7 @@ func TestNewcomersAreAdmittedInTwoRoundTrips(t *testing.T) {
 // crashes, then lets them heal.
 func TestOneEpochIsDecidedOnce(t *testing.T) {
 	for seed := range uint64(200) {
-		w := newNet(seed, 3+int(seed%5))
+		w := newNet(seed, 3+int(seed%5), 1+int(seed%3))
 		w.loss = 0.3
 		for w.now < 20*time.Second {
 			if s := w.sites[w.rng.IntN(len(w.sites))]; w.rng.IntN(50) == 0 {
@@ -174,20 +273,20 @@ func TestOneEpochIsDecidedOnce(t *testing.T) {
 				w.boot(s)
 			}
 		}
-		for end := w.now + 30*time.Second; !w.whole() && w.now < end; {
+		for end := w.now + time.Minute; !(w.whole() && w.granted()) && w.now < end; {
 			w.step()
 		}
 		if w.failure != "" {
 			t.Fatalf("seed %d: %s", seed, w.failure)
 		}
-		if !w.whole() {
-			t.Fatalf("seed %d: %d of %d are members 30 s after all was healed", seed, w.members(), len(w.sites))
+		if !w.whole() || !w.granted() {
+			t.Fatalf("seed %d: a minute after all was healed %d of %d are members, granters are %v", seed, w.members(), len(w.sites), w.sites[0].disk.Epoch.Regions)
 		}
 	}
 }
 
 func TestMinorityAdmitsNobody(t *testing.T) {
-	w := newNet(1, 6)
+	w := newNet(1, 6, 2)
 	newcomer := w.sites[5]
 	newcomer.down = true
 	for w.members() < 5 && w.now < 10*time.Second {
@@ -218,11 +317,11 @@ func TestMinorityAdmitsNobody(t *testing.T) {
 }
 
 func TestBarHoldsUntilTheEpochIsDecided(t *testing.T) {
-	w := newNet(1, 3)
+	w := newNet(1, 3, 1)
 	for range 1000 {
 		w.step()
 	}
-	a, b := w.sites[0], &site{id: "n9"}
+	a, b := w.sites[0], &site{id: "n9", region: "r0"}
 	w.sites = append(w.sites, b)
 	w.boot(b)
 	w.loss = 1
@@ -273,7 +372,7 @@ func TestBarOutlivesWhatOvertakesTheProposal(t *testing.T) {
 	}
 	cfg := roster.DefaultConfig()
 	draw := func(string, uint64, uint64) uint64 { return 0 }
-	a := roster.New("a", "r", cfg, ledger, stamp, draw)
+	a := roster.New("a", "r", cfg, ledger, stamper(stamp), draw)
 	mine, theirs := roster.Ballot{Round: 1, Node: "a"}, roster.Ballot{Round: 1, Node: "c"}
 
 	a.Receive(0, "f", &roster.Message{Step: roster.Ask})
@@ -299,7 +398,7 @@ func TestBarOutlivesWhatOvertakesTheProposal(t *testing.T) {
 	}
 	holds("after a joined a greater ballot")
 	saved, _ := a.Save()
-	a = roster.New("a", "r", cfg, saved, stamp, draw)
+	a = roster.New("a", "r", cfg, saved, stamper(stamp), draw)
 	holds("after a restart")
 	// Nothing but the bar reminds a that an epoch is to be decided.
 	a.Tick(0, nil)
@@ -325,7 +424,7 @@ func TestBarOutlivesWhatOvertakesTheProposal(t *testing.T) {
 	a.Receive(0, "c", &roster.Message{Step: roster.Accept, Number: 2, Ballot: roster.Ballot{Round: 3, Node: "c"}, Value: other})
 	holds("after a accepted another proposal")
 	saved, _ = a.Save()
-	a = roster.New("a", "r", cfg, saved, stamp, draw)
+	a = roster.New("a", "r", cfg, saved, stamper(stamp), draw)
 	holds("after another restart")
 	a.Receive(0, "b", &roster.Message{Step: roster.Decided, Value: proposed})
 	if bar, held := a.Bar(); held {
@@ -334,7 +433,7 @@ func TestBarOutlivesWhatOvertakesTheProposal(t *testing.T) {
 }
 
 func TestTwoClustersDoNotMix(t *testing.T) {
-	w := newNet(1, 2)
+	w := newNet(1, 2, 1)
 	w.sites[1].roster.Found()
 	w.flush(w.sites[1])
 	w.decided = map[uint64]string{}
@@ -352,7 +451,7 @@ func TestTwoClustersDoNotMix(t *testing.T) {
 func TestAcceptedBeforeAProposalCountsNothing(t *testing.T) {
 	member := func(id store.NodeID) roster.Member { return roster.Member{Node: id} }
 	ledger := roster.Ledger{Epoch: roster.Epoch{Number: 2, Founder: "a", Sponsor: "a", Members: []roster.Member{member("a"), member("b"), member("c")}}}
-	r := roster.New("a", "r", roster.DefaultConfig(), ledger, func() clock.Timestamp { return clock.Timestamp{Wall: 1} }, func(string, uint64, uint64) uint64 { return 0 })
+	r := roster.New("a", "r", roster.DefaultConfig(), ledger, stamper(func() clock.Timestamp { return clock.Timestamp{Wall: 1} }), func(string, uint64, uint64) uint64 { return 0 })
 	r.Receive(0, "d", &roster.Message{Step: roster.Ask})
 	r.Tick(time.Second, nil)
 	ballot := r.Collect()[0].Message.Ballot
@@ -367,7 +466,7 @@ func TestAcceptedBeforeAProposalCountsNothing(t *testing.T) {
 func TestRosterIsBounded(t *testing.T) {
 	cfg := roster.DefaultConfig()
 	cfg.MaxMembers = 3
-	r := roster.New("a", "r", cfg, roster.Ledger{}, func() clock.Timestamp { return clock.Timestamp{Wall: 1} }, func(string, uint64, uint64) uint64 { return 0 })
+	r := roster.New("a", "r", cfg, roster.Ledger{}, stamper(func() clock.Timestamp { return clock.Timestamp{Wall: 1} }), func(string, uint64, uint64) uint64 { return 0 })
 	r.Found()
 	for i := range 5 {
 		r.Receive(0, store.NodeID(fmt.Sprint("b", i)), &roster.Message{Step: roster.Ask})
@@ -384,7 +483,7 @@ func TestEpochOfOthersLeavesNoRoom(t *testing.T) {
 	cfg := roster.DefaultConfig()
 	cfg.MaxMembers = 3
 	ledger := roster.Ledger{Epoch: roster.Epoch{Number: 1, Founder: "a", Sponsor: "a", Members: []roster.Member{{Node: "a"}}}}
-	r := roster.New("a", "r", cfg, ledger, func() clock.Timestamp { return clock.Timestamp{Wall: 1} }, func(string, uint64, uint64) uint64 { return 0 })
+	r := roster.New("a", "r", cfg, ledger, stamper(func() clock.Timestamp { return clock.Timestamp{Wall: 1} }), func(string, uint64, uint64) uint64 { return 0 })
 	for _, id := range []store.NodeID{"x", "y"} {
 		r.Receive(0, id, &roster.Message{Step: roster.Ask})
 	}
@@ -397,5 +496,60 @@ func TestEpochOfOthersLeavesNoRoom(t *testing.T) {
 		if got := len(env.Message.Value.Members); got > cfg.MaxMembers {
 			t.Errorf("%d members proposed, want at most %d", got, cfg.MaxMembers)
 		}
+	}
+}
+
+// TestGrantersWaitForWhatTheyHave has a granter that is not known to hold all that
+// it took in under a former epoch.
+func TestGrantersWaitForWhatTheyHave(t *testing.T) {
+	w := newNet(1, 3, 1)
+	w.behind = true
+	for w.now < 20*time.Second {
+		w.step()
+	}
+	if got := w.sites[0].disk.Epoch.Region("r0").Granters; len(got) != 1 || !w.whole() {
+		t.Errorf("granters are %v of 3 members, want the founder alone while W stands still", got)
+	}
+	w.behind = false
+	for w.now < 40*time.Second && !w.granted() {
+		w.step()
+	}
+	if !w.granted() {
+		t.Errorf("granters are %v, want all three", w.sites[0].disk.Epoch.Region("r0").Granters)
+	}
+}
+
+// TestGrantsRunOutBeforeTheNextChange asks a member that has just adopted an
+// epoch, or has just started.
+func TestGrantsRunOutBeforeTheNextChange(t *testing.T) {
+	cfg := roster.DefaultConfig()
+	ledger := roster.Ledger{Epoch: roster.Epoch{Number: 1, Founder: "b", Sponsor: "b", Members: []roster.Member{{Node: "a"}, {Node: "b"}}}}
+	stamp := stamper(func() clock.Timestamp { return clock.Timestamp{Wall: 7} })
+	const start = time.Hour
+	r := roster.New("a", "r", cfg, ledger, stamp, func(string, uint64, uint64) uint64 { return 0 })
+	round := uint64(0)
+	settled := func(now time.Duration) bool {
+		round++
+		r.Tick(now, func() []store.NodeID { return []store.NodeID{"b"} })
+		m := &roster.Message{Step: roster.Prepare, Number: r.Epoch().Number + 1, Ballot: roster.Ballot{Round: round, Node: "b"}}
+		r.Receive(now, "b", m)
+		for _, env := range r.Collect() {
+			if env.Message.Step == roster.Promise {
+				return !env.Message.Settled.IsZero()
+			}
+		}
+		t.Fatalf("no promise at %v", now)
+		return false
+	}
+	for _, from := range []time.Duration{start, start + time.Minute} {
+		if settled(from) || settled(from+cfg.Settle-1) {
+			t.Errorf("settled within %v of %v, want not before", cfg.Settle, from)
+		}
+		if !settled(from + cfg.Settle) {
+			t.Errorf("not settled %v after %v", cfg.Settle, from)
+		}
+		next := ledger.Epoch
+		next.Number = 2
+		r.Receive(start+time.Minute, "b", &roster.Message{Step: roster.Decided, Value: next})
 	}
 }

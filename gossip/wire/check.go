@@ -146,6 +146,9 @@ func checkStatus(s *gossip.Status) error {
 	if err := checkClosed(s.Closed); err != nil {
 		return fmt.Errorf("closed: %w", err)
 	}
+	if err := checkViewID(s.Tag.View); err != nil {
+		return fmt.Errorf("tag: %w", err)
+	}
 	return checkFacts(s.Facts)
 }
 

@@ -17,6 +17,7 @@ const (
 	knownSize  = 1 + 3
 	markSize   = 1 + originSize + 1
 	memberSize = 1 + 4
+	regionSize = 1 + 4
 )
 
 // Decode returns the message in frame, which comes without its length prefix.
@@ -38,6 +39,8 @@ func Decode(frame []byte) (gossip.Message, error) {
 		m, err = c.pull()
 	case kindRoster:
 		m, err = c.roster()
+	case kindView:
+		m, err = c.views()
 	case kindHello:
 		return nil, fmt.Errorf("%w: a hello where a message belongs", ErrMalformed)
 	default:
@@ -202,13 +205,14 @@ func (c *cursor) known(origins []store.Origin) store.Known {
 
 func (c *cursor) status() (*gossip.Status, error) {
 	s := &gossip.Status{}
-	unknown := c.open("status", 6)
+	unknown := c.open("status", 7)
 	s.Marks = c.marks()
 	s.Full = c.bool("full")
 	s.Hash = c.uint("hash", math.MaxUint64)
 	s.Want = c.bool("want")
 	s.Facts = c.facts()
 	s.Closed = c.closed()
+	s.Tag = c.tag()
 	return s, c.done("status", unknown, func() error { return checkStatus(s) })
 }
 

@@ -59,6 +59,9 @@ func (e *Encoder) Append(dst []byte, m gossip.Message) ([]byte, error) {
 	case *gossip.Roster:
 		e.begin(dst, kindRoster)
 		e.roster(m)
+	case *gossip.View:
+		e.begin(dst, kindView)
+		e.view(m)
 	}
 	return e.finish(dst)
 }
@@ -79,6 +82,8 @@ func (e *Encoder) check(m gossip.Message) error {
 		return checkPull(m)
 	case *gossip.Roster:
 		return checkRoster(m)
+	case *gossip.View:
+		return checkView(m)
 	}
 	return fmt.Errorf("%T has no encoding", m)
 }
@@ -210,13 +215,14 @@ func (e *Encoder) known(k store.Known) {
 }
 
 func (e *Encoder) status(s *gossip.Status) {
-	e.array(6)
+	e.array(7)
 	e.marks(s.Marks)
 	e.bool(s.Full)
 	e.uint(s.Hash)
 	e.bool(s.Want)
 	e.facts(s.Facts)
 	e.closed(s.Closed)
+	e.tag(s.Tag)
 }
 
 func (e *Encoder) pull(p *gossip.Pull) {

@@ -10,9 +10,11 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"hearsay/gossip"
 	"hearsay/gossip/roster"
+	"hearsay/gossip/view"
 	"hearsay/gossip/wire"
 	"hearsay/store"
 )
@@ -70,7 +72,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a mark of an empty node id", kindStatus, with(packedStatus, "", 0, 0, 0, 0), "mark 0: an empty node id"},
 		{"a pull's marks out of order", kindPull, with(packedPull, list{fields{packedOrigin, 1}, fields{packedOrigin, 2}}, 0), "mark 1"},
 		{"a negative credit", kindPull, with(packedPull, -1, 1), "credit before"},
-		{"a status with a field too few", kindStatus, packedStatus[:5], "5 fields, the least is 6"},
+		{"a status with a field too few", kindStatus, packedStatus[:6], "6 fields, the least is 7"},
 
 		{"another family for a closed timestamp", kindStatus, with(packedStatus, 1, 5), "closed before"},
 		{"a closed timestamp with a field too few", kindStatus, with(packedStatus, packedClosed[:4], 5), "4 fields, the least is 5"},
@@ -82,7 +84,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a negative number of closed writes", kindStatus, with(packedStatus, -1, 5, 3), "closed seq before"},
 		{"nil for a past", kindStatus, with(packedStatus, nil, 5, 4), "past before"},
 
-		{"a roster with a field too few", kindRoster, packedRoster[:5], "5 fields, the least is 6"},
+		{"a roster with a field too few", kindRoster, packedRoster[:8], "8 fields, the least is 9"},
 		{"step 0", kindRoster, with(packedRoster, 0, 0), "step 0 is unknown"},
 		{"a step past the last", kindRoster, with(packedRoster, int(roster.Decided)+1, 0), "step 8 is unknown"},
 		{"a step beyond 8 bits", kindRoster, with(packedRoster, 256+int(roster.Ask), 0), "step before"},
@@ -90,7 +92,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a ballot with a field too few", kindRoster, with(packedRoster, fields{1}, 2), "1 fields, the least is 2"},
 		{"a proposal without an epoch", kindRoster, with(with(packedRoster, nil, 4), int(roster.Accept), 0), "a decision without an epoch"},
 		{"a decision without an epoch", kindRoster, with(with(packedRoster, nil, 4), int(roster.Decided), 0), "a decision without an epoch"},
-		{"an epoch with a field too few", kindRoster, with(packedRoster, packedEpoch[:5], 4), "5 fields, the least is 6"},
+		{"an epoch with a field too few", kindRoster, with(packedRoster, packedEpoch[:6], 4), "6 fields, the least is 7"},
 		{"epoch 0", kindRoster, with(packedRoster, 0, 4, 0), "epoch 0: epochs count from 1"},
 		{"an epoch without a founder", kindRoster, with(packedRoster, "", 4, 1), "founder: an empty node id"},
 		{"an epoch without members", kindRoster, with(packedRoster, list{}, 4, 2), "an epoch without members"},
@@ -101,6 +103,23 @@ func TestDecodeRefuses(t *testing.T) {
 		{"members out of order", kindRoster, with(packedRoster, "c", 4, 2, 0, 0), "member 1: its node is not after"},
 		{"a member twice", kindRoster, with(packedRoster, "a", 4, 2, 1, 0), "member 1: its node is not after"},
 		{"a negative wall time of a member", kindRoster, with(packedRoster, -1, 4, 2, 0, 2), "since before"},
+
+		{"a region with a field too few", kindRoster, with(packedRoster, packedRegion[:3], 4, 6, 0), "3 fields, the least is 4"},
+		{"regions out of order", kindRoster, with(packedRoster, "t", 4, 6, 0, 0), "region 1: its name is not after"},
+		{"granters out of order", kindRoster, with(packedRoster, "b", 4, 6, 0, 1, 0), "region 0: granter 1: it is not after"},
+		{"a granter of an empty node id", kindRoster, with(packedRoster, "", 4, 6, 0, 1, 0), "region 0: granter 0: an empty node id"},
+		{"a number for a settled timestamp", kindRoster, with(packedRoster, 1, 6), "settled before"},
+		{"a W beyond int64", kindRoster, with(packedRoster, fields{uint64(1) << 63, 0}, 7), "timestamp W before"},
+
+		{"a tag with a field too few", kindStatus, with(packedStatus, packedTag[:1], 6), "1 fields, the least is 2"},
+		{"a view's id with a field too few", kindView, with(packedView, fields{1}, 2), "1 fields, the least is 2"},
+		{"a view with a field too few", kindView, packedView[:9], "9 fields, the least is 10"},
+		{"step 0 of a view", kindView, with(packedView, 0, 1), "step 0 is unknown"},
+		{"a step of a view past the last", kindView, with(packedView, int(view.Answer)+1, 1), "step 3 is unknown"},
+		{"nodes of a view out of order", kindView, with(packedView, "b", 3, 0), "view's node 1: it is not after"},
+		{"deaf nodes out of order", kindView, with(packedView, "d", 7, 0), "deaf node 1: it is not after"},
+		{"a negative wall time asked at", kindView, with(packedView, -1, 5, 0), "asked before"},
+		{"a flag that is unknown", kindView, with(packedView, 4, 8), "flags before"},
 
 		{"an empty node id in a hello", kindHello, with(packedHello, "", 1), "an empty node id"},
 
@@ -131,6 +150,20 @@ func TestDecodeAtBounds(t *testing.T) {
 		}
 		return l
 	}
+	nodes := func(n int) any {
+		var l list
+		for i := range n {
+			l = append(l, fmt.Sprintf("%04d", i))
+		}
+		return l
+	}
+	regions := func(n int) any {
+		var l list
+		for i := range n {
+			l = append(l, fields{fmt.Sprintf("%04d", i), list{}, 0, ""})
+		}
+		return l
+	}
 	tests := []struct {
 		name  string
 		limit int
@@ -158,6 +191,16 @@ func TestDecodeAtBounds(t *testing.T) {
 		{"region of a member", wire.MaxLabel, text, kindRoster, packedRoster, []int{4, 2, 1, 1}},
 		{"region of a newcomer", wire.MaxLabel, text, kindRoster, packedRoster, []int{5}},
 		{"members", wire.MaxMembers, members, kindRoster, packedRoster, []int{4, 2}},
+		{"regions", wire.MaxMembers, regions, kindRoster, packedRoster, []int{4, 6}},
+		{"granters", roster.MaxGranters, nodes, kindRoster, packedRoster, []int{4, 6, 0, 1}},
+		{"name of a region", wire.MaxLabel, text, kindRoster, packedRoster, []int{4, 6, 1, 0}},
+		{"node id of a former granter", store.MaxNodeID, text, kindRoster, packedRoster, []int{4, 6, 0, 3}},
+		{"node id of the nearest", store.MaxNodeID, text, kindRoster, packedRoster, []int{8}},
+		{"nodes of a view", wire.MaxViewNodes, nodes, kindView, packedView, []int{3}},
+		{"deaf nodes", 2 * wire.MaxViewNodes, nodes, kindView, packedView, []int{7}},
+		{"region of a view", wire.MaxLabel, text, kindView, packedView, []int{0}},
+		{"proposer of a view", store.MaxNodeID, text, kindView, packedView, []int{2, 1}},
+		{"proposer of a tag's view", store.MaxNodeID, text, kindStatus, packedStatus, []int{6, 0, 1}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -196,6 +239,19 @@ func TestAppendAtBounds(t *testing.T) {
 			set(&m.Message, n)
 			return m
 		}
+	}
+	asked := func(set func(m *view.Message, n int)) func(int) gossip.Message {
+		return func(n int) gossip.Message {
+			m := viewed()
+			set(&m.Message, n)
+			return m
+		}
+	}
+	ids := func(n int) (ids []store.NodeID) {
+		for i := range n {
+			ids = append(ids, store.NodeID(fmt.Sprintf("%04d", i)))
+		}
+		return ids
 	}
 	tests := []struct {
 		name    string
@@ -292,6 +348,29 @@ func TestAppendAtBounds(t *testing.T) {
 		{"members in order", 1, 0, decision(func(m *roster.Message, n int) { m.Value.Members[1].Node = m.Value.Members[n].Node })},
 		{"node id of a member", 1, 0, decision(func(m *roster.Message, n int) { m.Value.Members[0].Node = store.NodeID("-"[:n]) })},
 		{"region of a member", wire.MaxLabel, wire.MaxLabel + 1, decision(func(m *roster.Message, n int) { m.Value.Members[1].Region = textOf(n) })},
+		{"granters", roster.MaxGranters, roster.MaxGranters + 1, decision(func(m *roster.Message, n int) { m.Value.Regions[0].Granters = ids(n) })},
+		{"regions in order", 1, 0, decision(func(m *roster.Message, n int) { m.Value.Regions[1].Name = m.Value.Regions[n].Name })},
+		{"name of a region", wire.MaxLabel, wire.MaxLabel + 1, decision(func(m *roster.Message, n int) { m.Value.Regions[2].Name = "z" + textOf(n-1) })},
+		{"former granter", store.MaxNodeID, store.MaxNodeID + 1, decision(func(m *roster.Message, n int) { m.Value.Regions[0].Left = store.NodeID(textOf(n)) })},
+		{"nearest node", store.MaxNodeID, store.MaxNodeID + 1, decision(func(m *roster.Message, n int) { m.Near = store.NodeID(textOf(n)) })},
+		{"wall of a settled timestamp", 0, -1, decision(func(m *roster.Message, n int) { m.Settled.Wall = int64(n) })},
+		{"wall of a W", 0, -1, decision(func(m *roster.Message, n int) { m.W.Wall = int64(n) })},
+		{"proposer of a tag's view", store.MaxNodeID, store.MaxNodeID + 1, func(n int) gossip.Message {
+			return &gossip.Status{Tag: view.Tag{View: view.ID{Number: 1, By: store.NodeID(textOf(n))}}}
+		}},
+		{"least step of a view", 1, 0, asked(func(m *view.Message, n int) { m.Step = view.Step(n) })},
+		{"step of a view", int(view.Answer), int(view.Answer) + 1, asked(func(m *view.Message, n int) { m.Step = view.Step(n) })},
+		{"region of a view", wire.MaxLabel, wire.MaxLabel + 1, func(n int) gossip.Message {
+			m := viewed()
+			m.Region = textOf(n)
+			return m
+		}},
+		{"proposer of a view", store.MaxNodeID, store.MaxNodeID + 1, asked(func(m *view.Message, n int) { m.View.By = store.NodeID(textOf(n)) })},
+		{"nodes of a view", wire.MaxViewNodes, wire.MaxViewNodes + 1, asked(func(m *view.Message, n int) { m.View.Nodes = ids(n) })},
+		{"deaf nodes", 2 * wire.MaxViewNodes, 2*wire.MaxViewNodes + 1, asked(func(m *view.Message, n int) { m.Deaf = ids(n) })},
+		{"node id of a deaf node", 1, 0, asked(func(m *view.Message, n int) { m.Deaf = []store.NodeID{store.NodeID(textOf(n))} })},
+		{"wall asked at", 0, -1, asked(func(m *view.Message, n int) { m.Asked.Wall = int64(n) })},
+		{"mono asked at", 0, -1, asked(func(m *view.Message, n int) { m.Asked.Mono = time.Duration(n) })},
 		{"wall of a member", 0, -1, decision(func(m *roster.Message, n int) { m.Value.Members[1].Since.Wall = int64(n) })},
 	}
 	for _, tt := range tests {

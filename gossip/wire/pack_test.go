@@ -8,6 +8,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"hearsay/gossip/roster"
+	"hearsay/gossip/view"
 	"hearsay/gossip/wire"
 )
 
@@ -97,10 +98,13 @@ var (
 		packedFacts,
 	}
 	packedClosed = fields{7, 0, packedOrigin, 1, 0}
-	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed}
+	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed, packedTag}
 	packedPull   = fields{list{fields{packedOrigin, 1}}, 100}
-	packedEpoch  = fields{2, "a", list{fields{"a", "r", 1, 0}, fields{"b", "r", 5, 0}}, "a", 5, 0}
-	packedRoster = fields{int(roster.Promise), 2, fields{2, "b"}, fields{1, "a"}, packedEpoch, ""}
+	packedEpoch  = fields{2, "a", list{fields{"a", "r", 1, 0}, fields{"b", "r", 5, 0}}, "a", 5, 0, list{packedRegion, fields{"s", list{"c"}, 1, ""}}}
+	packedRegion = fields{"r", list{"a", "b"}, 2, "c"}
+	packedRoster = fields{int(roster.Promise), 2, fields{2, "b"}, fields{1, "a"}, packedEpoch, "", fields{3, 0}, nil, "z"}
+	packedTag    = fields{fields{3, "a"}, 2}
+	packedView   = fields{"r", int(view.Ask), fields{3, "a"}, list{"a", "b"}, 5, fields{1, 1}, 2, list{"c", "d"}, 1, list{fields{packedOrigin, 1}}}
 	packedHello  = fields{"cluster", "node", "name", "region"}
 )
 
@@ -111,6 +115,7 @@ const (
 	kindStatus = 3
 	kindPull   = 4
 	kindRoster = 5
+	kindView   = 6
 )
 
 // decodeAny decodes a frame of any kind.
@@ -128,7 +133,8 @@ func valid() map[string][]byte {
 		"status": pack(kindStatus, packedStatus),
 		"pull":   pack(kindPull, packedPull),
 		"roster": pack(kindRoster, packedRoster),
-		"none":   pack(kindRoster, with(packedRoster, fields{0, "", list{}, "", 0, 0}, 4)), // an epoch spelt out
+		"view":   pack(kindView, packedView),
+		"none":   pack(kindRoster, with(packedRoster, fields{0, "", list{}, "", 0, 0, list{}}, 4)), // an epoch spelt out
 	}
 }
 

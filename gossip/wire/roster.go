@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"hearsay/clock"
 	"hearsay/gossip"
 	"hearsay/gossip/roster"
 	"hearsay/store"
@@ -29,13 +30,16 @@ func (e *Encoder) closed(c *gossip.Closed) {
 }
 
 func (e *Encoder) roster(m *gossip.Roster) {
-	e.array(6)
+	e.array(9)
 	e.uint(uint64(m.Step))
 	e.uint(m.Number)
 	e.ballot(m.Ballot)
 	e.ballot(m.Accepted)
 	e.epoch(&m.Value)
 	e.text(m.Region)
+	e.stamp(m.Settled)
+	e.stamp(m.W)
+	e.text(string(m.Near))
 }
 
 func (e *Encoder) ballot(b roster.Ballot) {
@@ -49,7 +53,7 @@ func (e *Encoder) epoch(v *roster.Epoch) {
 		e.null()
 		return
 	}
-	e.array(6)
+	e.array(7)
 	e.uint(v.Number)
 	e.text(string(v.Founder))
 	e.array(len(v.Members))
@@ -61,6 +65,31 @@ func (e *Encoder) epoch(v *roster.Epoch) {
 	}
 	e.text(string(v.Sponsor))
 	e.timestamp(v.Bar)
+	e.array(len(v.Regions))
+	for _, r := range v.Regions {
+		e.array(4)
+		e.text(r.Name)
+		e.nodes(r.Granters)
+		e.uint(r.Since)
+		e.text(string(r.Left))
+	}
+}
+
+func (e *Encoder) nodes(ids []store.NodeID) {
+	e.array(len(ids))
+	for _, id := range ids {
+		e.text(string(id))
+	}
+}
+
+// stamp writes a timestamp as one value, nil for zero.
+func (e *Encoder) stamp(t clock.Timestamp) {
+	if t.IsZero() {
+		e.null()
+		return
+	}
+	e.array(2)
+	e.timestamp(t)
 }
 
 func (c *cursor) closed() *gossip.Closed {
@@ -81,13 +110,16 @@ func (c *cursor) closed() *gossip.Closed {
 
 func (c *cursor) roster() (*gossip.Roster, error) {
 	m := &gossip.Roster{}
-	unknown := c.open("roster", 6)
+	unknown := c.open("roster", 9)
 	m.Step = roster.Step(c.uint("step", math.MaxUint8))
 	m.Number = c.uint("number", math.MaxUint64)
 	m.Ballot = c.ballot()
 	m.Accepted = c.ballot()
 	m.Value = c.epoch()
 	m.Region = c.text("region", MaxLabel)
+	m.Settled = c.stamp("settled")
+	m.W = c.stamp("timestamp W")
+	m.Near = store.NodeID(c.text("nearest node", store.MaxNodeID))
 	return m, c.done("roster", unknown, func() error { return checkRoster(m) })
 }
 
@@ -104,14 +136,64 @@ func (c *cursor) epoch() roster.Epoch {
 	if c.null() {
 		return v
 	}
-	unknown := c.open("epoch", 6)
+	unknown := c.open("epoch", 7)
 	v.Number = c.uint("epoch's number", math.MaxUint64)
 	v.Founder = store.NodeID(c.text("founder", store.MaxNodeID))
 	v.Members = c.members()
 	v.Sponsor = store.NodeID(c.text("sponsor", store.MaxNodeID))
 	v.Bar = c.timestamp("bar")
+	v.Regions = c.regions()
 	c.skip("epoch", unknown)
 	return v
+}
+
+// regions returns nil for an empty list.
+func (c *cursor) regions() []roster.Region {
+	n := c.list("regions", regionSize)
+	if n > MaxMembers {
+		c.fail("regions", "%d, the most is %d", n, MaxMembers)
+		return nil
+	}
+	if n == 0 {
+		return nil
+	}
+	regions := make([]roster.Region, n)
+	for i := range regions {
+		unknown := c.open("region", 4)
+		regions[i].Name = c.text("region's name", MaxLabel)
+		regions[i].Granters = c.nodes("granters", roster.MaxGranters)
+		regions[i].Since = c.uint("region's epoch", math.MaxUint64)
+		regions[i].Left = store.NodeID(c.text("former granter", store.MaxNodeID))
+		c.skip("region", unknown)
+	}
+	return regions
+}
+
+// nodes returns nil for an empty list.
+func (c *cursor) nodes(what string, limit int) []store.NodeID {
+	n := c.list(what, 1)
+	if n > limit {
+		c.fail(what, "%d, the most is %d", n, limit)
+		return nil
+	}
+	if n == 0 {
+		return nil
+	}
+	ids := make([]store.NodeID, n)
+	for i := range ids {
+		ids[i] = store.NodeID(c.text(what, store.MaxNodeID))
+	}
+	return ids
+}
+
+func (c *cursor) stamp(what string) clock.Timestamp {
+	if c.null() {
+		return clock.Timestamp{}
+	}
+	unknown := c.open(what, 2)
+	t := c.timestamp(what)
+	c.skip(what, unknown)
+	return t
 }
 
 // members returns nil for an empty list.
@@ -164,6 +246,14 @@ func checkRoster(m *gossip.Roster) error {
 			return tooLong("ballot's node", len(b.Node), store.MaxNodeID)
 		}
 	}
+	if len(m.Near) > store.MaxNodeID {
+		return tooLong("nearest node", len(m.Near), store.MaxNodeID)
+	}
+	for _, t := range [...]clock.Timestamp{m.Settled, m.W} {
+		if err := checkTimestamp(t); err != nil {
+			return err
+		}
+	}
 	if !isZero(&m.Value) {
 		return checkEpoch(&m.Value)
 	}
@@ -199,6 +289,41 @@ func checkEpoch(v *roster.Epoch) error {
 	if err := checkTimestamp(v.Bar); err != nil {
 		return fmt.Errorf("bar: %w", err)
 	}
+	return checkRegions(v.Regions)
+}
+
+func checkRegions(regions []roster.Region) error {
+	if len(regions) > MaxMembers {
+		return fmt.Errorf("%d regions, the most is %d", len(regions), MaxMembers)
+	}
+	for i, r := range regions {
+		switch {
+		case len(r.Name) > MaxLabel:
+			return fmt.Errorf("region %d: %w", i, tooLong("name", len(r.Name), MaxLabel))
+		case i > 0 && regions[i-1].Name >= r.Name:
+			return fmt.Errorf("region %d: its name is not after the one before", i)
+		case len(r.Granters) > roster.MaxGranters:
+			return fmt.Errorf("region %d: %d granters, the most is %d", i, len(r.Granters), roster.MaxGranters)
+		case len(r.Left) > store.MaxNodeID:
+			return fmt.Errorf("region %d: %w", i, tooLong("former granter", len(r.Left), store.MaxNodeID))
+		}
+		if err := checkNodes(r.Granters); err != nil {
+			return fmt.Errorf("region %d: granter %w", i, err)
+		}
+	}
+	return nil
+}
+
+// checkNodes checks a set of nodes, which is sorted.
+func checkNodes(ids []store.NodeID) error {
+	for i, id := range ids {
+		if err := checkNode(id); err != nil {
+			return fmt.Errorf("%d: %w", i, err)
+		}
+		if i > 0 && ids[i-1] >= id {
+			return fmt.Errorf("%d: it is not after the one before", i)
+		}
+	}
 	return nil
 }
 
@@ -214,5 +339,5 @@ func checkMember(m *roster.Member) error {
 
 // isZero reports whether v is none, which travels as nil.
 func isZero(v *roster.Epoch) bool {
-	return v.Number == 0 && v.Founder == "" && len(v.Members) == 0 && v.Sponsor == "" && v.Bar.IsZero()
+	return v.Number == 0 && v.Founder == "" && len(v.Members) == 0 && v.Sponsor == "" && v.Bar.IsZero() && len(v.Regions) == 0
 }

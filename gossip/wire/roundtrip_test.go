@@ -6,12 +6,14 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
 	"hearsay/clock"
 	"hearsay/gossip"
 	"hearsay/gossip/roster"
+	"hearsay/gossip/view"
 	"hearsay/gossip/wire"
 	"hearsay/store"
 )
@@ -151,24 +153,73 @@ func drawRoster(t *rapid.T) *gossip.Roster {
 		Step:   roster.Step(rapid.IntRange(int(roster.Ask), int(roster.Decided)).Draw(t, "step")),
 		Number: rapid.Uint64().Draw(t, "number"), Ballot: drawBallot(t), Accepted: drawBallot(t),
 		Region: rapid.StringN(0, wire.MaxLabel, wire.MaxLabel).Draw(t, "region"),
+		Near:   store.NodeID(rapid.StringN(0, 16, store.MaxNodeID).Draw(t, "near")),
 	}}
+	if rapid.Bool().Draw(t, "settled") {
+		m.Settled, m.W = drawTimestamp(t), drawTimestamp(t)
+	}
 	if m.Step == roster.Accept || m.Step == roster.Decided || rapid.Bool().Draw(t, "has value") {
 		m.Value = drawEpoch(t)
 	}
 	return m
 }
 
+func drawViewID(t *rapid.T) view.ID {
+	return view.ID{Number: rapid.Uint64().Draw(t, "view"), By: store.NodeID(rapid.StringN(0, 16, store.MaxNodeID).Draw(t, "by"))}
+}
+
+func drawTag(t *rapid.T) view.Tag {
+	if rapid.Bool().Draw(t, "no tag") {
+		return view.Tag{}
+	}
+	return view.Tag{View: drawViewID(t), Config: rapid.Uint64().Draw(t, "config")}
+}
+
+// drawNodes draws a sorted set, nil if it is empty.
+func drawNodes(t *rapid.T, most int) []store.NodeID {
+	nodes := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) store.NodeID {
+		return store.NodeID(rapid.StringN(1, 16, store.MaxNodeID).Draw(t, "node"))
+	}), 0, most, rapid.ID).Draw(t, "nodes")
+	slices.Sort(nodes)
+	if len(nodes) == 0 {
+		return nil
+	}
+	return nodes
+}
+
+func drawView(t *rapid.T) *gossip.View {
+	return &gossip.View{
+		Region: rapid.StringN(0, wire.MaxLabel, wire.MaxLabel).Draw(t, "region"),
+		Message: view.Message{
+			Step: view.Step(rapid.IntRange(int(view.Ask), int(view.Answer)).Draw(t, "step")),
+			View: view.View{ID: drawViewID(t), Nodes: drawNodes(t, 9)},
+			Life: rapid.Uint64().Draw(t, "life"),
+			Asked: clock.Reading{
+				Wall: rapid.Int64Min(0).Draw(t, "wall"),
+				Mono: time.Duration(rapid.Int64Min(0).Draw(t, "mono")),
+			},
+			Config:  rapid.Uint64().Draw(t, "config"),
+			Deaf:    drawNodes(t, 9),
+			Granted: rapid.Bool().Draw(t, "granted"),
+			Known:   rapid.Bool().Draw(t, "known"),
+			Marks:   drawMarks(t),
+		},
+	}
+}
+
 func drawMessage(t *rapid.T) gossip.Message {
-	switch rapid.IntRange(0, 3).Draw(t, "kind") {
+	switch rapid.IntRange(0, 4).Draw(t, "kind") {
 	case 0:
 		return drawFrame(t)
 	case 1:
 		return &gossip.Status{
 			Marks: drawMarks(t), Full: rapid.Bool().Draw(t, "full"), Hash: rapid.Uint64().Draw(t, "hash"),
-			Want: rapid.Bool().Draw(t, "want"), Facts: drawFacts(t), Closed: drawClosed(t),
+			Want: rapid.Bool().Draw(t, "want"), Facts: drawFacts(t), Closed: drawClosed(t), Tag: drawTag(t),
 		}
 	case 2:
 		return drawRoster(t)
+	case 3:
+		return drawView(t)
 	default:
 		return &gossip.Pull{From: drawMarks(t), Credit: rapid.IntRange(0, wire.MaxCredit).Draw(t, "credit")}
 	}

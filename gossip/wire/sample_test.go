@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"math"
 	"testing"
+	"time"
 
 	"hearsay/clock"
 	"hearsay/gossip"
 	"hearsay/gossip/roster"
+	"hearsay/gossip/view"
 	"hearsay/gossip/wire"
 	"hearsay/store"
 )
@@ -85,12 +87,28 @@ func epoch(n int) roster.Epoch {
 		})
 	}
 	v.Members[n-1].Since = v.Bar
+	for i := range min(n, 3) {
+		v.Regions = append(v.Regions, roster.Region{
+			Name: fmt.Sprint("region-", i), Granters: []store.NodeID{v.Members[i].Node}, Since: uint64(i),
+		})
+	}
+	v.Regions[0].Left = "node-9999"
 	return v
 }
 
 // decided is the message that tells of an epoch of n members.
 func decided(n int) *gossip.Roster {
 	return &gossip.Roster{Message: roster.Message{Step: roster.Decided, Value: epoch(n)}}
+}
+
+// viewed is what a granter answers a node that asked it for the first time.
+func viewed() *gossip.View {
+	return &gossip.View{Region: "region-1", Message: view.Message{
+		Step: view.Answer,
+		View: view.View{ID: view.ID{Number: 4, By: "node-a"}, Nodes: []store.NodeID{"node-a", "node-b"}},
+		Life: 0x0123456789abcdef, Asked: clock.Reading{Wall: at(1, 0).Wall, Mono: time.Hour}, Config: 8,
+		Deaf: []store.NodeID{"node-c"}, Granted: true, Marks: marks(1),
+	}}
 }
 
 // samples are the messages that the golden frames pin, by the files' names.
@@ -140,7 +158,15 @@ func samples() map[string]gossip.Message {
 
 	ballot, lower := roster.Ballot{Round: 300, Node: "node-0001"}, roster.Ballot{Round: 299, Node: "node-0002"}
 
+	promise := decided(3)
+	promise.Step, promise.Ballot, promise.Settled, promise.W, promise.Near = roster.Promise, ballot, at(7, 0), at(6, 1), "node-0002"
+	again := viewed()
+	again.Step, again.View.Nodes, again.Granted, again.Known, again.Marks = view.Ask, nil, false, true, nil
 	return map[string]gossip.Message{
+		"view-answer":       viewed(),
+		"view-ask":          again,
+		"roster-settled":    promise,
+		"status-tag":        &gossip.Status{Marks: marks(1), Tag: view.Tag{View: viewed().View.ID, Config: 8}},
 		"frame-put":         put(),
 		"frame-delete":      deleted,
 		"frame-empty-value": empty,

@@ -7,9 +7,11 @@
 //
 //	hello   [cluster, node, name, region]
 //	frame   [[origin…], from, [row…], [entry…], facts]
-//	status  [[mark…], full, hash, want, facts, closed or nil]
+//	status  [[mark…], full, hash, want, facts, closed or nil, tag]
 //	pull    [[mark…], credit]
-//	roster  [step, number, ballot, accepted ballot, epoch or nil, region]
+//	roster  [step, number, ballot, accepted ballot, epoch or nil, region, settled, W, nearest node]
+//
+//	view    [region, step, view's id, [node…], life, [wall, mono], config, [deaf node…], flags, [mark…]]
 //
 //	origin  [node, start wall, start logical, nonce]
 //	mark    [origin, seq]
@@ -19,9 +21,13 @@
 //	known   nil or [through wall, through logical, maybe wall, maybe logical, [[origin, wall, logical]…]]
 //	facts   [W wall, W logical, floor wall, floor logical, epoch]
 //	closed  [wall, logical, origin or nil, seq, past]
+//	tag     nil or [view's id, config]
+//	view's id [number, proposer]
 //	ballot  [round, node]
-//	epoch   [number, founder, [member…], sponsor, bar wall, bar logical]
+//	epoch   [number, founder, [member…], sponsor, bar wall, bar logical, [region…]]
 //	member  [node, region, since wall, since logical]
+//	region  [name, [granter…], since, former granter]
+//	settled, W  nil or [wall, logical]
 //
 // Text is str, values and metadata are bin, numbers are unsigned. What repeats
 // within a frame is written once:
@@ -71,6 +77,8 @@ const (
 	// MaxMembers bounds the members of an epoch. A roster.Config that allows more
 	// has them agree on what cannot be sent.
 	MaxMembers = 1024
+	// MaxViewNodes bounds the nodes of a view, and half of whom one is deaf to.
+	MaxViewNodes = 128
 )
 
 var (
@@ -90,6 +98,7 @@ const (
 	kindStatus = 3
 	kindPull   = 4
 	kindRoster = 5
+	kindView   = 6
 )
 
 const (
