@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"slices"
 	"sort"
 
 	"hearsay/clock"
@@ -11,16 +12,13 @@ import (
 // This file computes W: the timestamp up to which this node misses nothing that
 // any member of the roster has ever written.
 
-// A standing is how far a member's closed timestamps are known to be covered.
+// A standing is the greatest timestamp up to which this node is known to miss
+// nothing of a member, who stamps nothing more at or below it.
 type standing struct {
 	node store.NodeID
-	// best is the greatest closed timestamp that this node covers.
 	best clock.Timestamp
-	// w is the greatest W that the member has said it has.
+	// w is the greatest W that the member is known to have had.
 	w clock.Timestamp
-	// first and last are words not covered yet. The first one stays until it is,
-	// whatever follows, so that a node that is always a little behind gets on.
-	first, last *Closed
 }
 
 // A Standing is how far a node misses nothing of one member of the roster.
@@ -54,10 +52,6 @@ func (e *Engine) Roster() *roster.Roster { return e.roster }
 // zero if that is unknown.
 func (e *Engine) W() clock.Timestamp { return e.w }
 
-func (e *Engine) facts() Facts {
-	return Facts{W: e.w, Floor: e.floor, Epoch: e.roster.Epoch().Number}
-}
-
 // close makes this node's next closed timestamp. Everything that it has written
 // in this turn is below, everything later above.
 func (e *Engine) close() error {
@@ -71,55 +65,15 @@ func (e *Engine) close() error {
 	if bar, held := e.roster.Bar(); held && c.Compare(bar) > 0 {
 		c = bar
 	}
-	if e.closed != nil && c.Compare(e.closed.C) <= 0 {
+	if c.Compare(e.closed) <= 0 {
 		return nil
 	}
-	e.closed = &Closed{
-		C:      c,
-		Origin: e.own,
-		Seq:    e.replica.Watermarks().At(e.own),
-		Past:   e.past(e.self.ID, e.own, c),
-	}
-	e.hear(e.self.ID, e.closed)
-	return nil
-}
-
-// past returns the hash of the watermarks of node's origins that began at or
-// below c, present aside. One that begins later is named by a later timestamp.
-func (e *Engine) past(node store.NodeID, present store.Origin, c clock.Timestamp) uint64 {
-	marks := e.replica.Watermarks()
-	i := sort.Search(len(marks), func(i int) bool { return marks[i].Origin.Node >= node })
-	var h uint64
-	for ; i < len(marks) && marks[i].Origin.Node == node; i++ {
-		if o := marks[i].Origin; o != present && o.Incarnation.Start.Compare(c) <= 0 {
-			h += HashMark(o, marks[i].Seq)
-		}
-	}
-	return h
-}
-
-// hearClosed takes in the closed timestamp of a status. One that names an epoch
-// which this node has not adopted may not be used: a newcomer may hide behind
-// it. It comes again.
-func (e *Engine) hearClosed(from store.NodeID, s *Status) {
-	if s.Closed != nil && s.Facts.Epoch <= e.roster.Epoch().Number {
-		e.hear(from, s.Closed)
-	}
-}
-
-func (e *Engine) hear(from store.NodeID, c *Closed) {
+	e.closed = c
 	e.follow()
-	st := e.standing(from)
-	if st == nil || c.C.Compare(st.best) <= 0 {
-		return
+	if st := e.standing(e.self.ID); st != nil {
+		e.stand(st, c)
 	}
-	switch {
-	case st.first == nil:
-		st.first = c
-	case c.C.Compare(st.first.C) > 0 && (st.last == nil || c.C.Compare(st.last.C) > 0):
-		st.last = c
-	}
-	e.recount = true
+	return nil
 }
 
 // standing returns how far a member is covered, nil if id is none.
@@ -142,87 +96,154 @@ func (e *Engine) follow() {
 	e.standings = make([]standing, len(now.Members))
 	for i, m := range now.Members {
 		e.standings[i] = standing{node: m.Node, best: m.Since}
-		if j := sort.Search(len(old), func(j int) bool { return old[j].node >= m.Node }); j < len(old) && old[j].node == m.Node {
-			e.standings[i] = old[j]
+		for len(old) > 0 && old[0].node < m.Node {
+			old = old[1:]
+		}
+		if len(old) > 0 && old[0].node == m.Node {
+			e.standings[i] = old[0]
 		}
 	}
-	e.epoch = now.Number
+	e.epoch, e.tally = now.Number, nil
 	e.recount = true
 	e.replica.Observe(EpochAdopted{Number: now.Number, Members: len(now.Members)})
 }
 
-// covers reports whether this node holds all that node had written when it said
-// c.
-func (e *Engine) covers(node store.NodeID, c *Closed) bool {
-	if c.Seq > 0 && e.replica.Watermarks().At(c.Origin) < c.Seq {
-		return false
+// stand notes that this node misses nothing of a member up to t.
+func (e *Engine) stand(st *standing, t clock.Timestamp) {
+	if t.Compare(st.best) > 0 {
+		st.best = t
+		e.recount = true
 	}
-	return e.past(node, c.Origin, c.C) == c.Past
 }
 
-// countW raises W to the least closed timestamp over the roster that this node
-// covers, or to a peer's W if that is more.
+// A claim is what a peer said of itself: its W and how far it misses nothing of each
+// member. All that is true of its watermarks, and so of whoever covers them.
+type claim struct {
+	sender store.NodeID
+	facts  Facts
+	closed *Closed // nil for none
+	// lacks are the peer's watermarks of then that this node does not cover yet.
+	lacks store.Watermarks
+}
+
+// hear takes in what p, whose watermarks are known in full, says of itself. What
+// names an epoch that this node has not adopted may not be used: a newcomer may
+// hide behind it. It comes again.
+//
+// A claim that is not covered yet stays until it is, whatever follows: a peer that
+// moves on all the time has always more by the time that its status is here.
+// Unless what follows takes no more.
+func (e *Engine) hear(p *peer, s *Status) {
+	e.follow()
+	if s.Facts.Epoch > e.epoch {
+		return
+	}
+	c := claim{sender: p.ID, facts: s.Facts, closed: s.Closed}
+	if s.Hash != e.hash {
+		c.lacks = e.lacking(p.have)
+	}
+	e.take(&c)
+	switch {
+	case len(c.lacks) == 0:
+	case p.claim == nil:
+		p.claim = new(c)
+		e.claims++
+	case slices.Equal(c.lacks, p.claim.lacks):
+		*p.claim = c
+	}
+}
+
+// lacking returns those of marks that this node does not cover.
+func (e *Engine) lacking(marks store.Watermarks) store.Watermarks {
+	var lacks store.Watermarks
+	own := e.replica.Watermarks()
+	for _, m := range marks {
+		for len(own) > 0 && own[0].Origin.Compare(m.Origin) < 0 {
+			own = own[1:]
+		}
+		if len(own) == 0 || own[0].Origin != m.Origin || own[0].Seq < m.Seq {
+			lacks = append(lacks, m)
+		}
+	}
+	return lacks
+}
+
+// take takes over what c says of those members whose writes it names this node
+// covers, and its W if that is all of them.
+func (e *Engine) take(c *claim) {
+	if len(c.lacks) == 0 && c.facts.W.Compare(e.told) > 0 {
+		e.told = c.facts.W
+		e.recount = true
+	}
+	// The order of members is that of the epoch.
+	if c.closed == nil || c.facts.Epoch != e.epoch || len(c.closed.Lags) != lagBytes(len(e.standings)) {
+		return
+	}
+	lacks := c.lacks
+	base := c.closed.C.Wall / lagUnit
+	for i := range e.standings {
+		st := &e.standings[i]
+		for len(lacks) > 0 && lacks[0].Origin.Node < st.node {
+			lacks = lacks[1:]
+		}
+		switch {
+		case len(lacks) > 0 && lacks[0].Origin.Node == st.node:
+		case st.node == c.sender:
+			e.stand(st, c.closed.C)
+		default:
+			if lag := c.closed.lag(i); lag != lagUnknown {
+				e.stand(st, clock.Timestamp{Wall: (base - lagSteps[lag]) * lagUnit})
+			}
+		}
+	}
+}
+
+// countW raises W to the least that this node stands at with any member, or to a
+// peer's W if that is more.
 func (e *Engine) countW() {
 	e.follow()
 	if !e.recount || len(e.standings) == 0 {
 		return
 	}
 	e.recount = false
-	var w clock.Timestamp
+	if e.claims > 0 {
+		for _, p := range e.peers {
+			e.review(p)
+		}
+	}
+	w := e.standings[0].best
 	for i := range e.standings {
-		st := &e.standings[i]
-		e.advanceStanding(st)
-		if i == 0 || st.best.Compare(w) < 0 {
+		if st := &e.standings[i]; st.best.Compare(w) < 0 {
 			w = st.best
 		}
 	}
-	e.raiseW(w)
-	for _, p := range e.peers {
-		e.takeW(p)
+	for _, w := range []clock.Timestamp{w, e.told} {
+		if w.Compare(e.w) > 0 {
+			e.w = w
+		}
 	}
 }
 
-// advanceStanding moves st up to what of its node's words this node has come to cover.
-func (e *Engine) advanceStanding(st *standing) {
-	switch {
-	case st.last != nil && e.covers(st.node, st.last):
-		st.best, st.first, st.last = st.last.C, nil, nil
-	case st.first != nil && e.covers(st.node, st.first):
-		st.best, st.first, st.last = st.first.C, st.last, nil
-	}
-}
-
-// A claim is a peer's W with the watermarks that it had when it said so: what is
-// true of them is true of whoever covers them.
-type claim struct {
-	w     clock.Timestamp
-	marks store.Watermarks
-}
-
-// hearW takes in the W of a peer whose watermarks are known in full. As with
-// closed timestamps the first claim stays until it is covered, for a peer that
-// moves on all the time has always more by the time that its status is here.
-func (e *Engine) hearW(p *peer, f Facts) {
-	if p.claim != nil || f.W.Compare(e.w) <= 0 || f.Epoch > e.roster.Epoch().Number {
-		return
-	}
-	p.claim = &claim{w: f.W, marks: p.have.Clone()}
-	e.recount = true
-}
-
-// takeW takes over what p has claimed, if this node covers it.
-func (e *Engine) takeW(p *peer) {
+// review takes over what this node has come to cover of p's claim.
+func (e *Engine) review(p *peer) {
 	c := p.claim
-	if c == nil || c.w.Compare(e.w) > 0 && !e.replica.Watermarks().Covers(c.marks) {
+	if c == nil {
 		return
 	}
-	e.raiseW(c.w)
-	p.claim = nil
-}
-
-func (e *Engine) raiseW(w clock.Timestamp) {
-	if w.Compare(e.w) > 0 {
-		e.w = w
+	kept := c.lacks[:0]
+	for _, m := range c.lacks {
+		if e.replica.Watermarks().At(m.Origin) < m.Seq {
+			kept = append(kept, m)
+		}
+	}
+	if len(kept) == len(c.lacks) {
+		return
+	}
+	c.lacks = kept
+	e.take(c)
+	if len(kept) == 0 {
+		p.claim = nil
+		e.claims--
 	}
 }
 

@@ -45,7 +45,8 @@ type Config struct {
 	// if all have them.
 	FloorAge time.Duration
 	// FloorStep is the whole steps in which the floor rises, so that nodes mostly
-	// have one floor. It is the same in all of a cluster.
+	// have one floor. It is the same in all of a cluster, and well above the time that
+	// word of all members takes to all, a second or two in large ones.
 	FloorStep time.Duration
 	// MaxOrigins bounds the origins that a peer is believed to hold, and those
 	// that this node relays.

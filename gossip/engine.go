@@ -61,14 +61,18 @@ type Engine struct {
 	roster    *roster.Roster
 	epoch     uint64          // of the roster, for which standings are
 	standings []standing      // by member, as the roster sorts them
-	closed    *Closed         // this node's own last word
+	closed    clock.Timestamp // by this node, zero before its first
 	w         clock.Timestamp // what is committed is whole up to here
+	told      clock.Timestamp // the greatest W of a peer whose marks are covered
 	recount   bool            // w may be due to rise
 	floor     clock.Timestamp // everything at or below it is everywhere
+	tally     *Tally          // who has what the floor may rise to, nil if it did
 	kept      Kept            // what the replica remembers
+	claims    int             // of peers, not covered yet
 
 	hash       uint64           // of the replica's watermarks
-	moved      store.Watermarks // since the last status to all
+	moved      store.Watermarks // since the listeners were last told
+	regroup    bool             // peers came or went since the listeners were chosen
 	statusDue  bool
 	nextStatus time.Duration // Reading.Mono
 
@@ -90,7 +94,7 @@ func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger
 		w:          kept.W,
 		floor:      kept.Floor,
 		kept:       kept,
-		hash:       hashMarks(r.Watermarks()),
+		hash:       HashMarks(r.Watermarks()),
 		nextStatus: time.Duration(phase),
 	}
 	e.roster = roster.New(self.ID, self.Region, cfg.Roster, ledger, owner{e}, draw)

@@ -20,10 +20,18 @@ func (e *Engine) Floor() clock.Timestamp { return e.floor }
 // hearFacts notes what a peer says of itself: its W counts for the floor if it is
 // a member, and its floor holds here too once this node has adopted the epoch over
 // which it counts.
-func (e *Engine) hearFacts(p *peer, f Facts) error {
+func (e *Engine) hearFacts(p *peer, s *Status) error {
 	e.follow()
-	if st := e.standing(p.ID); st != nil && f.W.Compare(st.w) > 0 {
-		st.w = f.W
+	f := s.Facts
+	if st := e.standing(p.ID); st != nil {
+		st.has(f.W)
+	}
+	if t := s.Tally; t != nil && f.Epoch == e.epoch && len(t.Have) == tallyBytes(len(e.standings)) {
+		for i := range e.standings {
+			if t.Have[i/8]>>(i%8)&1 == 1 {
+				e.standings[i].has(t.Floor)
+			}
+		}
 	}
 	if f.Epoch > e.roster.Epoch().Number || f.Floor.Compare(e.floor) <= 0 || e.w.Compare(f.Floor) < 0 {
 		return nil
@@ -31,27 +39,64 @@ func (e *Engine) hearFacts(p *peer, f Facts) error {
 	return e.adoptFloor(f.Floor)
 }
 
+// has notes that the member's W is w or more.
+func (st *standing) has(w clock.Timestamp) {
+	if w.Compare(st.w) > 0 {
+		st.w = w
+	}
+}
+
 // raiseFloor makes the least W over the roster the floor, in whole steps and not
-// younger than its age.
+// younger than its age. Most members are heard through others: as long as the floor
+// is lower than this node's own W lets it be, it passes on who has as much.
 func (e *Engine) raiseFloor(now clock.Reading) error {
 	if len(e.standings) == 0 {
 		return nil
 	}
-	floor := clock.Timestamp{Wall: max(0, now.Wall-int64(e.cfg.FloorAge))}
+	if st := e.standing(e.self.ID); st != nil {
+		st.has(e.w)
+	}
+	oldest := clock.Timestamp{Wall: max(0, now.Wall-int64(e.cfg.FloorAge))}
+	floor := oldest
 	for i := range e.standings {
-		w := e.standings[i].w
-		if e.standings[i].node == e.self.ID {
-			w = e.w
-		}
-		if w.Compare(floor) < 0 {
-			floor = w
+		floor = earlier(floor, e.standings[i].w)
+	}
+	if floor = e.whole(floor); floor.Compare(e.floor) > 0 {
+		if err := e.adoptFloor(floor); err != nil {
+			return err
 		}
 	}
-	floor = clock.Timestamp{Wall: e.step(floor) * int64(e.cfg.FloorStep)}
-	if floor.Compare(e.floor) <= 0 {
-		return nil
+	e.tally = nil
+	if goal := e.whole(earlier(oldest, e.w)); goal.Compare(e.floor) > 0 {
+		e.tally = e.count(goal)
 	}
-	return e.adoptFloor(floor)
+	return nil
+}
+
+// count returns which members have their W at goal or above.
+func (e *Engine) count(goal clock.Timestamp) *Tally {
+	t := &Tally{Floor: goal, Have: make([]byte, tallyBytes(len(e.standings)))}
+	for i := range e.standings {
+		if e.standings[i].w.Compare(goal) >= 0 {
+			t.Have[i/8] |= 1 << (i % 8)
+		}
+	}
+	return t
+}
+
+// tallyBytes returns the bytes that a tally of so many members takes.
+func tallyBytes(members int) int { return (members + 7) / 8 }
+
+// whole returns t down to a whole step of the floor.
+func (e *Engine) whole(t clock.Timestamp) clock.Timestamp {
+	return clock.Timestamp{Wall: e.step(t) * int64(e.cfg.FloorStep)}
+}
+
+func earlier(t, u clock.Timestamp) clock.Timestamp {
+	if u.Compare(t) < 0 {
+		return u
+	}
+	return t
 }
 
 // step returns how many whole steps of the floor lie below t.

@@ -108,3 +108,21 @@ func TestFloorAndWSurviveARestart(t *testing.T) {
 		t.Errorf("W = %v after a restart, was %v: others may make the step below that their floor", b.W(), w)
 	}
 }
+
+// Most members are heard through others only.
+func TestFloorCountsMembersBehindOthers(t *testing.T) {
+	cfg := floorConfig()
+	cfg.FloorAge, cfg.FloorStep = 4*time.Second, 2*time.Second
+	n := newNet(t, cfg, append(region(20), "b1", "b2", "c1")...)
+	n.sites[0].Roster().Found()
+	n.admit()
+	n.run(5 * time.Second)
+	for range 10 {
+		n.run(time.Second)
+		for _, s := range n.sites {
+			if age := n.floorAge(s); age > cfg.FloorAge+cfg.FloorStep+5*cfg.StatusInterval {
+				t.Fatalf("floor of %s is %v old, want %v, a step and the time to hear of all", s.peer.ID, age, cfg.FloorAge)
+			}
+		}
+	}
+}

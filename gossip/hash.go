@@ -12,8 +12,10 @@ func HashMark(o store.Origin, seq uint64) uint64 {
 	return mix(hashOrigin(o) + mix(seq))
 }
 
-func hashMarks(marks store.Watermarks) uint64 {
-	var h uint64
+// HashMarks returns the hash of a set of watermarks. It is not 0 but by chance, of
+// no marks neither.
+func HashMarks(marks store.Watermarks) uint64 {
+	h := uint64(1)
 	for _, m := range marks {
 		h += HashMark(m.Origin, m.Seq)
 	}

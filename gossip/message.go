@@ -74,34 +74,45 @@ type Status struct {
 	// peer, or all of them if Full.
 	Marks store.Watermarks
 	Full  bool
-	// Hash is over all the sender's watermarks; see HashMark. It is 0 in an answer,
+	// Hash is over all the sender's watermarks; see HashMarks. It is 0 in an answer,
 	// which says of some marks alone how far frames have brought them.
 	Hash uint64
 	// Want asks for a Full Status in return.
 	Want  bool
 	Facts Facts
-	// Closed is the sender's last closed timestamp, nil before its first. It
-	// counts under Facts.Epoch.
+	// Closed is how far the sender, whose marks Hash is over, misses nothing of each
+	// member. It counts under Facts.Epoch. It is nil in an answer, and before the
+	// sender belongs to the cluster.
 	Closed *Closed
 	// Tag goes with Marks: which view of the receiver's region the sender had
 	// granted last when it held these.
 	Tag view.Tag
+	// Tally is who has what the floor may rise to next. It counts under Facts.Epoch.
+	// It is nil in an answer, and while the sender's floor is as high as it may be.
+	Tally *Tally
 }
 
 // answer reports whether s says nothing of the sender but its Marks.
-func (s *Status) answer() bool { return s.Hash == 0 && len(s.Marks) > 0 }
+func (s *Status) answer() bool { return s.Hash == 0 }
 
-// A Closed is a closed timestamp: its node's word that it stamps nothing more at
-// or below C.
+// A Closed says for each member of an epoch up to which timestamp its sender
+// misses nothing that the member has written or ever will.
 type Closed struct {
+	// C is the sender's own closed timestamp, its word that it stamps nothing more
+	// at or below C.
 	C clock.Timestamp
-	// Seq is how many writes the node has made under Origin, its present one;
-	// both are zero if it has not written since its start.
-	Origin store.Origin
-	Seq    uint64
-	// Past is the hash of the watermarks of the node's former origins at their
-	// ends; see HashMark.
-	Past uint64
+	// Lags say how far behind C the others are, in the order of the epoch's members,
+	// the first in the low half of the first byte; see lagSteps.
+	Lags []byte
+}
+
+// A Tally says which members of an epoch are known to miss nothing stamped at or
+// below a timestamp.
+type Tally struct {
+	Floor clock.Timestamp
+	// Have has a bit for each member, in the order of the epoch's members, the first
+	// in the lowest bit of the first byte.
+	Have []byte
 }
 
 // A Pull opens streams and grants the credit to send on them.

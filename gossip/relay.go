@@ -106,11 +106,16 @@ func (e *Engine) tickRelays(now clock.Reading) {
 			if !e.awaited(p) || e.lateAt(p) > now.Mono {
 				continue
 			}
-			p.late = true
 			r.retry(p.fresh[0].from)
-			e.replica.Observe(RelayLate{Peer: p.ID, Region: p.Region})
+			e.giveUp(p)
 		}
 	}
+}
+
+// giveUp has others stand in for p until it is heard again.
+func (e *Engine) giveUp(p *peer) {
+	p.late, e.regroup = true, true
+	e.replica.Observe(RelayLate{Peer: p.ID, Region: p.Region})
 }
 
 // awaited reports whether p relays and owes a confirmation.

@@ -145,15 +145,7 @@ func (c *checker) published(m *machine) {
 	c.whole(m)
 	c.floored(m)
 	c.showed(m)
-	c.w.ladder.add(hashMarks(marks))
-}
-
-func hashMarks(marks store.Watermarks) uint64 {
-	var h uint64
-	for _, m := range marks {
-		h += gossip.HashMark(m.Origin, m.Seq)
-	}
-	return h
+	c.w.ladder.add(gossip.HashMarks(marks))
 }
 
 // covered checks I1 and I3 for the writes of origin past from and up to through,

@@ -45,9 +45,9 @@ func (c *checker) everywhere(m *machine, floor clock.Timestamp) {
 	c.w.stats.Floors++
 }
 
-// The floor moves in tenths of a second here, so that a run of seconds sees it
+// The floor moves every second here, so that a run of some seconds sees it
 // pass most of what is written.
 const (
 	floorAge  = 500 * time.Millisecond
-	floorStep = 100 * time.Millisecond
+	floorStep = time.Second
 )

@@ -14,6 +14,7 @@ type Result struct {
 	Digest     Digest
 	Ladder     []Digest // the digest after every 4096 happenings
 	Happenings uint64
+	At         time.Duration // virtual time by then
 	// Finished says that the run went to its end: all replicas were equal,
 	// Converged after the healing.
 	Finished  bool
@@ -41,6 +42,8 @@ type Stats struct {
 	// Reach is from when a write was durable until one other machine covered it,
 	// Everywhere until the last one did.
 	Reach, Everywhere Latencies
+	// Behind is how far W was behind the true time whenever it rose, just before.
+	Behind Latencies
 }
 
 // An EventCount is how often the nodes told of one event.
@@ -124,6 +127,7 @@ func (w *World) Result() *Result {
 		Digest:     w.ladder.digest,
 		Ladder:     w.ladder.rungs,
 		Happenings: w.ladder.count,
+		At:         w.now,
 		Finished:   w.done && w.violation == nil,
 		Converged:  w.converged,
 		Stats:      w.stats,
@@ -154,6 +158,7 @@ func (r *Result) Report(took time.Duration) string {
 	line("crashes", "left %d open turns on the disk and lost %d", s.Survived, s.Dropped)
 	line("messages", "%d sent, %d bytes; %d lost on the way, %d at machines that were down, %d at full inboxes; %d repeated; %d received",
 		s.Sent, s.SentBytes, s.LostOnTheWay, s.LostDown, s.LostFull, s.Duplicated, s.Received)
+	line("traffic", "%d bytes a second from each node", s.SentBytes*uint64(time.Second)/uint64(max(r.At, 1))/uint64(r.Config.Nodes))
 	line("crossings", "to other regions: %s fresh frames per write, %s hedges, %s pulled",
 		s.perWrite("fresh_crossed"), s.perWrite("hedge_crossed"), s.perWrite("pull_crossed"))
 	line("floor", "rose %d times", s.Floors)
@@ -162,13 +167,13 @@ func (r *Result) Report(took time.Duration) string {
 	line("propagation", "to one more node p50 %v p99 %v of %d; everywhere p50 %v p99 %v of %d",
 		s.Reach.Quantile(500), s.Reach.Quantile(990), s.Reach.Count(),
 		s.Everywhere.Quantile(500), s.Everywhere.Quantile(990), s.Everywhere.Count())
+	line("staleness", "W behind the true time, at its rises, p50 %v p99 %v", s.Behind.Quantile(500), s.Behind.Quantile(990))
 	if r.Finished {
 		line("convergence", "%v after all was healed", r.Converged)
 	}
 	if took > 0 {
-		virtual := r.Config.For + r.Converged
 		line("speed", "%d happenings/s, %d entries/s, %d times real time",
-			perSecond(r.Happenings, took), perSecond(s.Applied, took), virtual/took)
+			perSecond(r.Happenings, took), perSecond(s.Applied, took), r.At/took)
 	}
 	return b.String()
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"slices"
 	"sort"
+	"time"
 
 	"hearsay/clock"
 	"hearsay/store"
@@ -43,6 +44,9 @@ func (c *checker) whole(m *machine) {
 			c.w.violated("I2", m, "says that it misses nothing up to %v, but does not cover write %d of %v at %v", w, t.seq, t.origin, t.timestamp)
 			return
 		}
+	}
+	if w != l.w && !l.w.IsZero() {
+		c.w.stats.Behind.add(max(c.w.now-time.Duration(l.w.Wall-dawn), 0))
 	}
 	l.w = w
 	if w.Compare(c.calendar.most) > 0 {

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -27,6 +28,16 @@ func (w Watermarks) At(origin Origin) uint64 {
 		return w[i].Seq
 	}
 	return 0
+}
+
+// Of returns the part of w that is of node's origins. It shares w's memory.
+func (w Watermarks) Of(node NodeID) Watermarks {
+	i := sort.Search(len(w), func(i int) bool { return w[i].Origin.Node >= node })
+	j := i
+	for j < len(w) && w[j].Origin.Node == node {
+		j++
+	}
+	return w[i:j:j]
 }
 
 // Set makes seq the watermark of origin, inserting the origin if it is new.

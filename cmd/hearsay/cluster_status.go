@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -78,7 +79,7 @@ type nodeStatus struct {
 	Self      bool         `json:"self"` // it is the one that tells this
 	Member    bool         `json:"member"`
 	Connected bool         `json:"connected"`
-	Behind    uint64       `json:"behind"`
+	Behind    *uint64      `json:"behind"`             // null if unknown
 	Closed    *float64     `json:"closed_seconds_ago"` // null if unknown
 	Staleness *float64     `json:"staleness_seconds"`  // null if unknown
 }
@@ -89,7 +90,7 @@ func clusterSeen(s admin.Status) clusterStatus {
 	c := clusterStatus{
 		Cluster: s.Cluster, SeenBy: s.Name, Epoch: f.Epoch,
 		Staleness: f.Staleness, Bound: f.Bound, ExceededSince: f.ExceededSince,
-		Nodes: []nodeStatus{{ID: s.ID, Name: s.Name, Region: s.Region, Self: true, Connected: true, Staleness: f.Staleness}},
+		Nodes: []nodeStatus{{ID: s.ID, Name: s.Name, Region: s.Region, Self: true, Connected: true, Behind: new(uint64(0)), Staleness: f.Staleness}},
 	}
 	for _, p := range s.Peers {
 		c.Nodes = append(c.Nodes, nodeStatus{
@@ -144,7 +145,11 @@ func (c clusterStatus) print(out io.Writer) error {
 		if n.Member {
 			closed = inSeconds(n.Closed)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", n.Region, n.Name, stream, n.Behind, closed, inSeconds(n.Staleness))
+		behind := "unknown"
+		if n.Behind != nil {
+			behind = strconv.FormatUint(*n.Behind, 10)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", n.Region, n.Name, stream, behind, closed, inSeconds(n.Staleness))
 	}
 	if err := w.Flush(); err != nil {
 		return err

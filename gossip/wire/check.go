@@ -149,6 +149,9 @@ func checkStatus(s *gossip.Status) error {
 	if err := checkViewID(s.Tag.View); err != nil {
 		return fmt.Errorf("tag: %w", err)
 	}
+	if err := checkTally(s.Tally); err != nil {
+		return fmt.Errorf("tally: %w", err)
+	}
 	return checkFacts(s.Facts)
 }
 

@@ -205,7 +205,7 @@ func (c *cursor) known(origins []store.Origin) store.Known {
 
 func (c *cursor) status() (*gossip.Status, error) {
 	s := &gossip.Status{}
-	unknown := c.open("status", 7)
+	unknown := c.open("status", 8)
 	s.Marks = c.marks()
 	s.Full = c.bool("full")
 	s.Hash = c.uint("hash", math.MaxUint64)
@@ -213,6 +213,7 @@ func (c *cursor) status() (*gossip.Status, error) {
 	s.Facts = c.facts()
 	s.Closed = c.closed()
 	s.Tag = c.tag()
+	s.Tally = c.tally()
 	return s, c.done("status", unknown, func() error { return checkStatus(s) })
 }
 

@@ -215,7 +215,7 @@ func (e *Encoder) known(k store.Known) {
 }
 
 func (e *Encoder) status(s *gossip.Status) {
-	e.array(7)
+	e.array(8)
 	e.marks(s.Marks)
 	e.bool(s.Full)
 	e.uint(s.Hash)
@@ -223,6 +223,7 @@ func (e *Encoder) status(s *gossip.Status) {
 	e.facts(s.Facts)
 	e.closed(s.Closed)
 	e.tag(s.Tag)
+	e.tally(s.Tally)
 }
 
 func (e *Encoder) pull(p *gossip.Pull) {

@@ -72,17 +72,17 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a mark of an empty node id", kindStatus, with(packedStatus, "", 0, 0, 0, 0), "mark 0: an empty node id"},
 		{"a pull's marks out of order", kindPull, with(packedPull, list{fields{packedOrigin, 1}, fields{packedOrigin, 2}}, 0), "mark 1"},
 		{"a negative credit", kindPull, with(packedPull, -1, 1), "credit before"},
-		{"a status with a field too few", kindStatus, packedStatus[:6], "6 fields, the least is 7"},
+		{"a status with a field too few", kindStatus, packedStatus[:7], "7 fields, the least is 8"},
 
 		{"another family for a closed timestamp", kindStatus, with(packedStatus, 1, 5), "closed before"},
-		{"a closed timestamp with a field too few", kindStatus, with(packedStatus, packedClosed[:4], 5), "4 fields, the least is 5"},
+		{"a closed timestamp with a field too few", kindStatus, with(packedStatus, packedClosed[:2], 5), "2 fields, the least is 3"},
 		{"a closed wall time beyond int64", kindStatus, with(packedStatus, uint64(1)<<63, 5, 0), "closed before"},
 		{"a closed logical time beyond 32 bits", kindStatus, with(packedStatus, uint64(1)<<32, 5, 1), "closed before"},
-		{"a closed origin without a write", kindStatus, with(packedStatus, 0, 5, 3), "closed: an origin without a write"},
-		{"a closed write without an origin", kindStatus, with(packedStatus, nil, 5, 2), "closed: an empty node id"},
-		{"a closed origin of an empty node id", kindStatus, with(packedStatus, "", 5, 2, 0), "closed: an empty node id"},
-		{"a negative number of closed writes", kindStatus, with(packedStatus, -1, 5, 3), "closed seq before"},
-		{"nil for a past", kindStatus, with(packedStatus, nil, 5, 4), "past before"},
+		{"text for lags", kindStatus, with(packedStatus, "x", 5, 2), "lags before"},
+		{"a closed timestamp without lags", kindStatus, with(packedStatus, []byte{}, 5, 2), "lags of 0 bytes"},
+		{"a tally with a field too few", kindStatus, with(packedStatus, packedTally[:2], 7), "2 fields, the least is 3"},
+		{"text for a tally", kindStatus, with(packedStatus, "x", 7, 2), "have before"},
+		{"a tally of nobody", kindStatus, with(packedStatus, []byte{}, 7, 2), "a tally of 0 bytes"},
 
 		{"a roster with a field too few", kindRoster, packedRoster[:8], "8 fields, the least is 9"},
 		{"step 0", kindRoster, with(packedRoster, 0, 0), "step 0 is unknown"},
@@ -182,7 +182,8 @@ func TestDecodeAtBounds(t *testing.T) {
 		{"node id of a hello", store.MaxNodeID, text, kindHello, packedHello, []int{1}},
 		{"name of a hello", wire.MaxLabel, text, kindHello, packedHello, []int{2}},
 		{"region", wire.MaxLabel, text, kindHello, packedHello, []int{3}},
-		{"node id of a closed timestamp", store.MaxNodeID, text, kindStatus, packedStatus, []int{5, 2, 0}},
+		{"lags", (wire.MaxMembers + 1) / 2, data, kindStatus, packedStatus, []int{5, 2}},
+		{"tally", (wire.MaxMembers + 7) / 8, data, kindStatus, packedStatus, []int{7, 2}},
 		{"node id of a ballot", store.MaxNodeID, text, kindRoster, packedRoster, []int{2, 1}},
 		{"node id of an accepted ballot", store.MaxNodeID, text, kindRoster, packedRoster, []int{3, 1}},
 		{"founder", store.MaxNodeID, text, kindRoster, packedRoster, []int{4, 1}},
@@ -228,8 +229,15 @@ func TestAppendAtBounds(t *testing.T) {
 	}
 	closed := func(set func(c *gossip.Closed, n int)) func(int) gossip.Message {
 		return func(n int) gossip.Message {
-			s := &gossip.Status{Closed: &gossip.Closed{C: at(1, 0), Origin: origin("a"), Seq: 1}}
+			s := &gossip.Status{Closed: &gossip.Closed{C: at(1, 0), Lags: []byte{0}}}
 			set(s.Closed, n)
+			return s
+		}
+	}
+	tally := func(set func(t *gossip.Tally, n int)) func(int) gossip.Message {
+		return func(n int) gossip.Message {
+			s := &gossip.Status{Tally: &gossip.Tally{Floor: at(1, 0), Have: []byte{0}}}
+			set(s.Tally, n)
 			return s
 		}
 	}
@@ -329,8 +337,11 @@ func TestAppendAtBounds(t *testing.T) {
 		{"credit", wire.MaxCredit, wire.MaxCredit + 1, func(n int) gossip.Message { return &gossip.Pull{Credit: n} }},
 		{"least credit", 0, -1, func(n int) gossip.Message { return &gossip.Pull{Credit: n} }},
 		{"wall of a closed timestamp", 0, -1, closed(func(c *gossip.Closed, n int) { c.C.Wall = int64(n) })},
-		{"writes under a closed origin", 1, 0, closed(func(c *gossip.Closed, n int) { c.Seq = uint64(n) })},
-		{"node id of a closed origin", 1, 0, closed(func(c *gossip.Closed, n int) { c.Origin.Node = store.NodeID(textOf(n)) })},
+		{"lags", (wire.MaxMembers + 1) / 2, (wire.MaxMembers+1)/2 + 1, closed(func(c *gossip.Closed, n int) { c.Lags = make([]byte, n) })},
+		{"least lags", 1, 0, closed(func(c *gossip.Closed, n int) { c.Lags = make([]byte, n) })},
+		{"tally", (wire.MaxMembers + 7) / 8, (wire.MaxMembers+7)/8 + 1, tally(func(y *gossip.Tally, n int) { y.Have = make([]byte, n) })},
+		{"least tally", 1, 0, tally(func(y *gossip.Tally, n int) { y.Have = make([]byte, n) })},
+		{"wall of a tally", 0, -1, tally(func(y *gossip.Tally, n int) { y.Floor.Wall = int64(n) })},
 		{"least step", 1, 0, func(n int) gossip.Message { return &gossip.Roster{Message: roster.Message{Step: roster.Step(n)}} }},
 		{"step", int(roster.Decided), int(roster.Decided) + 1, decision(func(m *roster.Message, n int) { m.Step = roster.Step(n) })},
 		{"step without an epoch", int(roster.Accepted), int(roster.Decided), func(n int) gossip.Message {

@@ -97,8 +97,9 @@ var (
 		list{packedEntry, fields{fields{1, 9, 7, 0}, nil, "two", []byte("2"), []byte("{}"), 0, "r1", packedKnown}},
 		packedFacts,
 	}
-	packedClosed = fields{7, 0, packedOrigin, 1, 0}
-	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed, packedTag}
+	packedClosed = fields{7, 0, []byte{0}}
+	packedTally  = fields{7, 0, []byte{0}}
+	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed, packedTag, packedTally}
 	packedPull   = fields{list{fields{packedOrigin, 1}}, 100}
 	packedEpoch  = fields{2, "a", list{fields{"a", "r", 1, 0}, fields{"b", "r", 5, 0}}, "a", 5, 0, list{packedRegion, fields{"s", list{"c"}, 1, ""}}}
 	packedRegion = fields{"r", list{"a", "b"}, 2, "c"}

@@ -13,20 +13,31 @@ import (
 
 // This file is what travels of the roster and of closed timestamps, both ways.
 
+// The bytes of a gossip.Closed's lags, half of one for each member, and of a
+// gossip.Tally, a bit for each.
+const (
+	maxLags  = (MaxMembers + 1) / 2
+	maxTally = (MaxMembers + 7) / 8
+)
+
 func (e *Encoder) closed(c *gossip.Closed) {
 	if c == nil {
 		e.null()
 		return
 	}
-	e.array(5)
+	e.array(3)
 	e.timestamp(c.C)
-	if c.Seq == 0 {
+	e.bytes(c.Lags)
+}
+
+func (e *Encoder) tally(t *gossip.Tally) {
+	if t == nil {
 		e.null()
-	} else {
-		e.origin(c.Origin)
+		return
 	}
-	e.uint(c.Seq)
-	e.uint(c.Past)
+	e.array(3)
+	e.timestamp(t.Floor)
+	e.bytes(t.Have)
 }
 
 func (e *Encoder) roster(m *gossip.Roster) {
@@ -97,15 +108,23 @@ func (c *cursor) closed() *gossip.Closed {
 		return nil
 	}
 	w := &gossip.Closed{}
-	unknown := c.open("closed", 5)
+	unknown := c.open("closed", 3)
 	w.C = c.timestamp("closed")
-	if !c.null() {
-		w.Origin = c.origin()
-	}
-	w.Seq = c.uint("closed seq", math.MaxUint64)
-	w.Past = c.uint("past", math.MaxUint64)
+	w.Lags = c.bytes("lags", maxLags)
 	c.skip("closed", unknown)
 	return w
+}
+
+func (c *cursor) tally() *gossip.Tally {
+	if c.null() {
+		return nil
+	}
+	t := &gossip.Tally{}
+	unknown := c.open("tally", 3)
+	t.Floor = c.timestamp("tally")
+	t.Have = c.bytes("have", maxTally)
+	c.skip("tally", unknown)
+	return t
 }
 
 func (c *cursor) roster() (*gossip.Roster, error) {
@@ -218,20 +237,24 @@ func (c *cursor) members() []roster.Member {
 }
 
 // checkClosed checks c, which may be nil.
+func checkTally(t *gossip.Tally) error {
+	if t == nil {
+		return nil
+	}
+	if n := len(t.Have); n < 1 || n > maxTally {
+		return fmt.Errorf("a tally of %d bytes, must have 1 to %d", n, maxTally)
+	}
+	return checkTimestamp(t.Floor)
+}
+
 func checkClosed(c *gossip.Closed) error {
 	if c == nil {
 		return nil
 	}
-	if err := checkTimestamp(c.C); err != nil {
-		return err
+	if n := len(c.Lags); n < 1 || n > maxLags {
+		return fmt.Errorf("lags of %d bytes, must have 1 to %d", n, maxLags)
 	}
-	if c.Seq > 0 {
-		return checkOrigin(c.Origin)
-	}
-	if c.Origin != (store.Origin{}) {
-		return errors.New("an origin without a write")
-	}
-	return nil
+	return checkTimestamp(c.C)
 }
 
 func checkRoster(m *gossip.Roster) error {

@@ -114,16 +114,18 @@ func drawFrame(t *rapid.T) *gossip.Frame {
 
 // drawClosed sometimes draws none.
 func drawClosed(t *rapid.T) *gossip.Closed {
-	switch rapid.IntRange(0, 2).Draw(t, "closed") {
-	case 0:
+	if rapid.Bool().Draw(t, "closed") {
 		return nil
-	case 1:
-		return &gossip.Closed{C: drawTimestamp(t), Past: rapid.Uint64().Draw(t, "past")}
-	default:
-		return &gossip.Closed{
-			C: drawTimestamp(t), Origin: drawOrigin(t), Seq: rapid.Uint64Min(1).Draw(t, "seq"), Past: rapid.Uint64().Draw(t, "past"),
-		}
 	}
+	return &gossip.Closed{C: drawTimestamp(t), Lags: rapid.SliceOfN(rapid.Byte(), 1, 8).Draw(t, "lags")}
+}
+
+// drawTally sometimes draws none.
+func drawTally(t *rapid.T) *gossip.Tally {
+	if rapid.Bool().Draw(t, "tally") {
+		return nil
+	}
+	return &gossip.Tally{Floor: drawTimestamp(t), Have: rapid.SliceOfN(rapid.Byte(), 1, 8).Draw(t, "have")}
 }
 
 func drawBallot(t *rapid.T) roster.Ballot {
@@ -214,7 +216,7 @@ func drawMessage(t *rapid.T) gossip.Message {
 	case 1:
 		return &gossip.Status{
 			Marks: drawMarks(t), Full: rapid.Bool().Draw(t, "full"), Hash: rapid.Uint64().Draw(t, "hash"),
-			Want: rapid.Bool().Draw(t, "want"), Facts: drawFacts(t), Closed: drawClosed(t), Tag: drawTag(t),
+			Want: rapid.Bool().Draw(t, "want"), Facts: drawFacts(t), Closed: drawClosed(t), Tag: drawTag(t), Tally: drawTally(t),
 		}
 	case 2:
 		return drawRoster(t)

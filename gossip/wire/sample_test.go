@@ -176,11 +176,8 @@ func samples() map[string]gossip.Message {
 		"status-full":       &gossip.Status{Marks: marks(3), Full: true, Hash: math.MaxUint64, Want: true, Facts: put().Facts},
 		"status-closed": &gossip.Status{
 			Hash: 1, Facts: put().Facts,
-			Closed: &gossip.Closed{C: at(4, 1), Origin: a, Seq: 42, Past: math.MaxUint64},
-		},
-		"status-closed-silent": &gossip.Status{
-			Hash: 1, Facts: put().Facts,
-			Closed: &gossip.Closed{C: at(4, 1), Past: 0x0123456789abcdef},
+			Closed: &gossip.Closed{C: at(4, 1), Lags: []byte{0x10, 0x0f}},
+			Tally:  &gossip.Tally{Floor: at(2, 0), Have: []byte{0x05}},
 		},
 		"pull":            &gossip.Pull{From: marks(2), Credit: 3 << 20},
 		"pull-credit":     &gossip.Pull{Credit: wire.MaxCredit},

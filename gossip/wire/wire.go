@@ -7,7 +7,7 @@
 //
 //	hello   [cluster, node, name, region]
 //	frame   [[origin…], from, [row…], [entry…], facts]
-//	status  [[mark…], full, hash, want, facts, closed or nil, tag]
+//	status  [[mark…], full, hash, want, facts, closed or nil, tag, tally or nil]
 //	pull    [[mark…], credit]
 //	roster  [step, number, ballot, accepted ballot, epoch or nil, region, settled, W, nearest node]
 //
@@ -20,8 +20,9 @@
 //	version [origin, seq, wall, logical]
 //	known   nil or [through wall, through logical, maybe wall, maybe logical, [[origin, wall, logical]…]]
 //	facts   [W wall, W logical, floor wall, floor logical, epoch]
-//	closed  [wall, logical, origin or nil, seq, past]
+//	closed  [wall, logical, lags]
 //	tag     nil or [view's id, config]
+//	tally   [wall, logical, have]
 //	view's id [number, proposer]
 //	ballot  [round, node]
 //	epoch   [number, founder, [member…], sponsor, bar wall, bar logical, [region…]]

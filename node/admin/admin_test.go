@@ -75,7 +75,7 @@ func TestStatus(t *testing.T) {
 		ID:     "0011",
 		Region: "us-east-1",
 		Marks:  []admin.Mark{{Node: "0011", Incarnation: "1.0/2", Seq: 7}},
-		Peers:  []admin.Peer{{ID: "0022", Connected: true, Ahead: 3}},
+		Peers:  []admin.Peer{{ID: "0022", Connected: true, Ahead: new(uint64(3))}},
 		Events: map[string]uint64{"peer_up": 1},
 	}
 	status, text := ask(admin.New(node{status: want}, admin.Options{}), "GET", "/admin/v1/status", "")
@@ -86,7 +86,7 @@ func TestStatus(t *testing.T) {
 	if err := json.NewDecoder(strings.NewReader(text)).Decode(&got); err != nil {
 		t.Fatalf("decode %q: %v", text, err)
 	}
-	if got.ID != want.ID || got.Marks[0] != want.Marks[0] || got.Peers[0] != want.Peers[0] || got.Events["peer_up"] != 1 {
+	if got.ID != want.ID || got.Marks[0] != want.Marks[0] || got.Peers[0].Behind != nil || *got.Peers[0].Ahead != 3 || got.Events["peer_up"] != 1 {
 		t.Errorf("status = %+v, want %+v", got, want)
 	}
 }

@@ -71,9 +71,10 @@ type Peer struct {
 	// Connected says that this node has a stream to it.
 	Connected bool `json:"connected"`
 	// Ahead counts the writes that the peer said it holds and this node lacks,
-	// Behind those that this node holds and the peer has not yet said it does.
-	Ahead  uint64 `json:"ahead"`
-	Behind uint64 `json:"behind"`
+	// Behind those that this node holds and the peer has not yet said it does. A node
+	// tells a few others how far it is: they are nil for a peer that tells others.
+	Ahead  *uint64 `json:"ahead"`
+	Behind *uint64 `json:"behind"`
 	// Staleness is that of reads there by what the peer said last, in seconds; nil
 	// if unknown.
 	Staleness *float64 `json:"staleness_seconds"`

@@ -241,7 +241,7 @@ func (h *Host) PeerDown(id store.NodeID) {
 // Receive implements link.Inbox. It waits for room in the inbox.
 func (h *Host) Receive(from store.NodeID, m gossip.Message, size int) {
 	if s, ok := m.(*gossip.Status); ok {
-		h.peers.tell(from, s.Marks, s.Facts.W)
+		h.peers.tell(from, s, h.cfg.Clock.Read().Mono)
 	}
 	h.loop.tell(received{from, m}, size)
 }

@@ -126,7 +126,7 @@ func TestThreeHosts(t *testing.T) {
 	await(t, "statuses that show no lag", func() bool {
 		s := first.Status()
 		for _, p := range s.Peers {
-			if !p.Connected || p.Ahead != 0 || p.Behind != 0 {
+			if !p.Connected || p.Ahead == nil || *p.Ahead != 0 || *p.Behind != 0 {
 				return false
 			}
 		}

@@ -112,9 +112,9 @@ var (
 	peersDesc = prometheus.NewDesc("hearsay_peers",
 		"Other nodes of the cluster, by whether a stream to them is up.", []string{"connected"}, nil)
 	aheadDesc = prometheus.NewDesc("hearsay_peer_ahead_writes",
-		"Writes that a peer said it holds and this node lacks.", []string{"peer", "region"}, nil)
+		"Writes that a peer said it holds and this node lacks, absent for peers that tell others.", []string{"peer", "region"}, nil)
 	behindDesc = prometheus.NewDesc("hearsay_peer_behind_writes",
-		"Writes that this node holds and a peer has not said it does.", []string{"peer", "region"}, nil)
+		"Writes that this node holds and a peer has not said it does, absent for peers that tell others.", []string{"peer", "region"}, nil)
 	queueDesc = prometheus.NewDesc("hearsay_queue_inputs",
 		"Inputs that wait for a turn or an answer.", []string{"queue"}, nil)
 	queueBytesDesc = prometheus.NewDesc("hearsay_queue_bytes",
@@ -168,8 +168,10 @@ func (c statusCollector) Collect(out chan<- prometheus.Metric) {
 		if p.Connected {
 			connected++
 		}
-		out <- gauge(aheadDesc, p.Ahead, string(p.ID), p.Region)
-		out <- gauge(behindDesc, p.Behind, string(p.ID), p.Region)
+		if p.Ahead != nil && p.Behind != nil {
+			out <- gauge(aheadDesc, *p.Ahead, string(p.ID), p.Region)
+			out <- gauge(behindDesc, *p.Behind, string(p.ID), p.Region)
+		}
 	}
 	out <- gauge(peersDesc, connected, "true")
 	out <- gauge(peersDesc, len(s.Peers)-connected, "false")

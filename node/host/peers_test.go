@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"hearsay/clock"
+	"hearsay/gossip"
 	"hearsay/store"
 )
 
@@ -26,7 +27,7 @@ func TestPeerLag(t *testing.T) {
 		told          []store.Watermarks
 		ahead, behind uint64
 	}{
-		{"nothing told", nil, 0, 15},
+		{"nothing told", nil, 0, 0},
 		{"equal", []store.Watermarks{marks("a", 10, "b", 5)}, 0, 0},
 		{"behind", []store.Watermarks{marks("a", 7)}, 0, 8},
 		{"ahead", []store.Watermarks{marks("a", 12, "b", 5, "c", 3)}, 5, 0},
@@ -38,36 +39,53 @@ func TestPeerLag(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPeerTable(3)
-			p.tell("p", own, clock.Timestamp{Wall: 9}) // not up: not heard
+			p.tell("p", says(own, 9), 1) // not up: not heard
 			p.up("p")
 			for _, w := range tt.told {
-				p.tell("p", w, clock.Timestamp{})
+				p.tell("p", says(w, 0), 1)
 			}
-			if ahead, behind := p.lag("p", own); ahead != tt.ahead || behind != tt.behind {
-				t.Errorf("lag = %d ahead, %d behind, want %d and %d", ahead, behind, tt.ahead, tt.behind)
+			got, told := p.lag("p", own, 1)
+			if got.ahead != tt.ahead || got.behind != tt.behind || told != (tt.told != nil) {
+				t.Errorf("lag = %d ahead, %d behind, told %v, want %d and %d, told %v", got.ahead, got.behind, told, tt.ahead, tt.behind, tt.told != nil)
 			}
 			p.down("p")
-			if _, behind := p.lag("p", own); behind != 15 {
-				t.Errorf("behind = %d once it is down, want all 15", behind)
+			if _, told := p.lag("p", own, 1); told {
+				t.Error("lag is known of a peer that is down")
 			}
 		})
 	}
 }
 
+// says returns a status of all of a peer's marks, or of all that moved.
+func says(marks store.Watermarks, w int64) *gossip.Status {
+	return &gossip.Status{Marks: marks, Hash: 1, Facts: gossip.Facts{W: clock.Timestamp{Wall: w}}}
+}
+
 func TestPeerW(t *testing.T) {
 	p := newPeerTable(3)
-	p.tell("p", nil, clock.Timestamp{Wall: 9}) // not up: not heard
 	p.up("p")
-	if got := p.w("p"); !got.IsZero() {
-		t.Errorf("W = %v before the peer said one, want none", got)
+	p.tell("p", says(nil, 5), 1)
+	p.tell("p", says(nil, 3), 1) // an old word comes late
+	if got, _ := p.lag("p", nil, 1); got.w.Wall != 5 {
+		t.Errorf("W = %v, want wall 5", got.w)
 	}
-	p.tell("p", nil, clock.Timestamp{Wall: 5})
-	p.tell("p", nil, clock.Timestamp{Wall: 3}) // an old word comes late
-	if got := p.w("p"); got.Wall != 5 {
-		t.Errorf("W = %v, want wall 5", got)
+}
+
+// A peer that tells others how far it is answers now and then all the same.
+func TestPeerThatTellsOthers(t *testing.T) {
+	p := newPeerTable(3)
+	p.up("p")
+	answer := &gossip.Status{Marks: marks("a", 1)}
+	p.tell("p", answer, 1)
+	if _, told := p.lag("p", nil, 1); told {
+		t.Error("an answer passes for how far the peer is")
 	}
-	p.down("p")
-	if got := p.w("p"); !got.IsZero() {
-		t.Errorf("W = %v once the peer is down, want none", got)
+	p.tell("p", says(nil, 5), 1)
+	p.tell("p", answer, wordFor)
+	if _, told := p.lag("p", nil, 1+wordFor); !told {
+		t.Errorf("the peer's word is forgotten within %v", wordFor)
+	}
+	if _, told := p.lag("p", nil, 2+wordFor); told {
+		t.Errorf("the peer's word tells how far it is after %v", wordFor)
 	}
 }

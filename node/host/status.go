@@ -152,9 +152,11 @@ func (h *Host) showPeers(v *kv.View) []admin.Peer {
 	shown := make([]admin.Peer, len(members))
 	for i, m := range members {
 		p := admin.Peer{ID: m.ID, Name: m.Name, Region: m.Region, Peer: m.Addr, API: m.API, Connected: m.Connected}
-		p.Ahead, p.Behind = h.peers.lag(m.ID, v.Front.Marks)
-		if w := h.peers.w(m.ID); !w.IsZero() {
-			p.Staleness = seconds(time.Duration(v.Now.Wall-w.Wall) + h.cfg.Node.MaxSkew)
+		if lag, told := h.peers.lag(m.ID, v.Front.Marks, v.Now.Mono); told {
+			p.Ahead, p.Behind = new(lag.ahead), new(lag.behind)
+			if !lag.w.IsZero() {
+				p.Staleness = seconds(time.Duration(v.Now.Wall-lag.w.Wall) + h.cfg.Node.MaxSkew)
+			}
 		}
 		shown[i] = p
 	}

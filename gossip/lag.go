@@ -1,0 +1,42 @@
+package gossip
+
+import "time"
+
+// This file is how a status says in half a byte how far behind its sender's closed
+// timestamp a member is.
+
+// lagUnit is the grain of what is passed on of closed timestamps, in nanoseconds:
+// it is how much W may fall behind by being told through others. It counts from
+// the Unix epoch, so that nothing is lost at a second hop.
+const lagUnit = int64(125 * time.Millisecond)
+
+// lagSteps are the lags that can be told, in units. A greater one is told as
+// lagUnknown. Fine steps are for what is a few hops old, the coarse ones for large
+// clusters and slow ways.
+var lagSteps = [...]int64{0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 13, 17, 23, 32, 64}
+
+const lagUnknown = byte(len(lagSteps))
+
+// lagBytes returns the bytes that the lags of so many members take.
+func lagBytes(members int) int { return (members + 1) / 2 }
+
+// lag returns which step tells of the member at i.
+func (c *Closed) lag(i int) byte { return c.Lags[i/2] >> (i % 2 * 4) & 15 }
+
+// word returns what this node says of the members, nil before it belongs to them.
+func (e *Engine) word() *Closed {
+	if e.closed.IsZero() || len(e.standings) == 0 {
+		return nil
+	}
+	c := &Closed{C: e.closed, Lags: make([]byte, lagBytes(len(e.standings)))}
+	base := c.C.Wall / lagUnit
+	for i := range e.standings {
+		behind := base - e.standings[i].best.Wall/lagUnit
+		step := byte(0)
+		for step < lagUnknown && lagSteps[step] < behind {
+			step++
+		}
+		c.Lags[i/2] |= step << (i % 2 * 4)
+	}
+	return c
+}

@@ -1,0 +1,166 @@
+package gossip
+
+import (
+	"slices"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/store"
+)
+
+// This file is what nodes tell each other of how far they are.
+
+func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) error {
+	p := e.peer(from)
+	if p == nil {
+		e.replica.Observe(NoStream{From: from})
+		return nil
+	}
+	e.roster.Heard(now.Mono, from, s.Facts.Epoch)
+	if err := e.hearFacts(p, s); err != nil {
+		return err
+	}
+	for _, m := range s.Marks {
+		if !p.learn(m.Origin, m.Seq, e.cfg.MaxOrigins) {
+			e.replica.Observe(MessageRefused{From: from, Why: "status names more origins than the bound"})
+			return nil
+		}
+		if m.Origin != e.own && m.Seq > e.replica.Watermarks().At(m.Origin) {
+			e.notice(now, m.Origin, m.Seq, e.feeds(p, m.Origin.Node))
+		}
+	}
+	at, confirmed := p.settle(now.Mono)
+	if p.late && (confirmed || s.answer() && len(p.fresh) == 0) {
+		p.late, e.regroup = false, true
+	}
+	p.tell = p.tell || s.Want
+	if s.answer() {
+		if p.toldAt > 0 {
+			at, confirmed = p.toldAt, true
+		}
+		if confirmed && e.far(p) {
+			p.measure(now.Mono - at)
+		}
+		p.toldAt, p.answeredAt = 0, now.Mono
+		return nil
+	}
+	if e.far(p) {
+		e.answerWriter(now, p, s)
+	}
+	if p.haveHash == s.Hash {
+		e.hear(p, s)
+		return nil
+	}
+	// A status was lost if those that came do not add up to what it holds.
+	if now.Mono >= p.askAfter {
+		p.ask = true
+		p.askAfter = now.Mono + 2*e.cfg.StatusInterval + e.rtt(p)
+	}
+	return nil
+}
+
+// answerWriter has p, for which this node relays, know now and then that the
+// stream is whole, how long the way is, and how far this node is with what p wrote.
+func (e *Engine) answerWriter(now clock.Reading, p *peer, s *Status) {
+	if !s.Full && now.Mono < p.answerAt {
+		return
+	}
+	p.confirm = true
+	for _, m := range p.have.Of(p.ID) {
+		p.origins.Set(m.Origin, m.Seq)
+	}
+}
+
+// answerMoved has writers for which this node relays know how far it came with what
+// they wrote, should an answer to their frames be lost or the rows come from others.
+func (e *Engine) answerMoved() {
+	for _, m := range e.moved {
+		if p := e.peer(m.Origin.Node); p != nil && e.far(p) && e.now < p.answerAt {
+			p.origins.Set(m.Origin, m.Seq)
+			p.confirm = true
+		}
+	}
+}
+
+// settle forgets the fresh frames that p has confirmed, and returns when the
+// last of them was sent.
+func (p *peer) settle(now time.Duration) (at time.Duration, any bool) {
+	p.fresh = slices.DeleteFunc(p.fresh, func(s sent) bool {
+		if p.have.At(s.origin) < s.through {
+			return false
+		}
+		p.freshBytes -= s.bytes
+		at, any = s.at, true
+		return true
+	})
+	if any {
+		p.confirmedAt = now
+	}
+	return at, any
+}
+
+// collectStatus tells the listeners how far this node is when that is due, others
+// when they asked for it, and those whose frames it took how far these went. It
+// makes one message for all that are due the same.
+func (e *Engine) collectStatus() {
+	if e.statusDue {
+		e.answerMoved()
+		e.silence()
+	}
+	if e.regroup {
+		e.chooseListeners()
+	}
+	var made [4]*Status
+	for _, p := range e.peers {
+		switch {
+		case p.tell, p.listens && e.statusDue:
+			kind := 0
+			if p.ask {
+				kind |= 1
+			}
+			if p.tell {
+				kind |= 2
+			}
+			if made[kind] == nil {
+				made[kind] = e.status(p.ask, p.tell)
+			}
+			e.send(p, made[kind])
+			if p.tell {
+				p.toldAt = e.now
+			}
+			p.tell = false
+		case p.ask, p.confirm, e.statusDue && p.unsettled > 0:
+			e.send(p, e.answer(p))
+			p.answerAt = e.now + answerEvery*e.cfg.StatusInterval
+		default:
+			continue
+		}
+		p.ask, p.confirm, p.unsettled, p.origins = false, false, 0, nil
+	}
+	if e.statusDue {
+		e.statusDue, e.moved = false, nil
+	}
+}
+
+// answer returns how far p's frames brought this node, and nothing else.
+func (e *Engine) answer(p *peer) *Status {
+	s := &Status{Want: p.ask, Facts: e.facts()}
+	for _, m := range p.origins {
+		if seq := e.replica.Watermarks().At(m.Origin); seq > 0 {
+			s.Marks.Set(m.Origin, seq)
+		}
+	}
+	return s
+}
+
+func (e *Engine) status(want, full bool) *Status {
+	marks := e.moved
+	if full {
+		marks = e.replica.Watermarks()
+	}
+	return &Status{Marks: marks.Clone(), Full: full, Hash: e.hash, Want: want, Facts: e.facts(), Closed: e.word(), Tally: e.tally}
+}
+
+func (e *Engine) facts() Facts {
+	return Facts{W: e.w, Floor: e.floor, Epoch: e.roster.Epoch().Number}
+}
