@@ -15,8 +15,9 @@ import (
 // A standing is the greatest timestamp up to which this node is known to miss
 // nothing of a member, who stamps nothing more at or below it.
 type standing struct {
-	node store.NodeID
-	best clock.Timestamp
+	node  store.NodeID
+	since clock.Timestamp // when it was admitted
+	best  clock.Timestamp
 	// w is the greatest W that the member is known to have had.
 	w clock.Timestamp
 }
@@ -95,16 +96,17 @@ func (e *Engine) follow() {
 	old := e.standings
 	e.standings = make([]standing, len(now.Members))
 	for i, m := range now.Members {
-		e.standings[i] = standing{node: m.Node, best: m.Since}
+		e.standings[i] = standing{node: m.Node, since: m.Since, best: m.Since}
 		for len(old) > 0 && old[0].node < m.Node {
 			old = old[1:]
 		}
-		if len(old) > 0 && old[0].node == m.Node {
+		if len(old) > 0 && old[0].node == m.Node && old[0].since == m.Since {
 			e.standings[i] = old[0]
 		}
 	}
-	e.epoch, e.tally = now.Number, nil
+	e.epoch, e.tally, e.ended = now.Number, nil, false
 	e.recount = true
+	e.confine()
 	e.replica.Observe(EpochAdopted{Number: now.Number, Members: len(now.Members)})
 }
 
@@ -213,9 +215,10 @@ func (e *Engine) countW() {
 	}
 	w := e.standings[0].best
 	for i := range e.standings {
-		if st := &e.standings[i]; st.best.Compare(w) < 0 {
-			w = st.best
-		}
+		w = earlier(w, e.standings[i].best)
+	}
+	if !e.coversEnds() {
+		w = clock.Timestamp{}
 	}
 	for _, w := range []clock.Timestamp{w, e.told} {
 		if w.Compare(e.w) > 0 {

@@ -24,6 +24,9 @@ type Replica interface {
 	Apply(now clock.Reading, f *Frame) (through uint64, hold time.Duration, err error)
 	// Raise moves the watermark of origin up to seq, every row of which is in.
 	Raise(origin store.Origin, seq uint64) error
+	// Cut moves the watermark of origin, which has ended there, back to seq, out if
+	// that is 0. If it is the node's own present one, its next write begins another.
+	Cut(origin store.Origin, seq uint64) error
 	// Stamp returns a timestamp above all that the node gave or took in.
 	Stamp() clock.Timestamp
 	// Close returns a timestamp at or below which the node stamps nothing more,
@@ -60,6 +63,9 @@ type Engine struct {
 
 	roster    *roster.Roster
 	epoch     uint64          // of the roster, for which standings are
+	durable   uint64          // the last epoch that a Collect found on disk …
+	cut       uint64          // … and the one to whose ends the watermarks were cut
+	ended     bool            // the ends of epoch are covered
 	standings []standing      // by member, as the roster sorts them
 	closed    clock.Timestamp // by this node, zero before its first
 	w         clock.Timestamp // what is committed is whole up to here
@@ -95,9 +101,10 @@ func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger
 		floor:      kept.Floor,
 		kept:       kept,
 		hash:       HashMarks(r.Watermarks()),
+		durable:    ledger.Epoch.Number,
 		nextStatus: time.Duration(phase),
 	}
-	e.roster = roster.New(self.ID, self.Region, cfg.Roster, ledger, owner{e}, draw)
+	e.roster = roster.New(roster.Member{Node: self.ID, Region: self.Region, Name: self.Name}, cfg.Roster, ledger, owner{e}, draw)
 	return e
 }
 
@@ -107,6 +114,8 @@ type owner struct{ e *Engine }
 func (o owner) Stamp() clock.Timestamp { return o.e.replica.Stamp() }
 
 func (o owner) W() clock.Timestamp { return o.e.w }
+
+func (o owner) Watermarks() store.Watermarks { return o.e.replica.Watermarks() }
 
 // Near returns the peer of another region with the shortest measured round trip.
 func (o owner) Near() store.NodeID {
@@ -152,6 +161,9 @@ func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error 
 // the store's.
 func (e *Engine) Tick(now clock.Reading) error {
 	e.now = now.Mono
+	if err := e.cutBack(); err != nil {
+		return err
+	}
 	due := now.Mono >= e.nextStatus
 	if due {
 		e.statusDue = true
@@ -174,7 +186,7 @@ func (e *Engine) Tick(now clock.Reading) error {
 
 // NextTick returns the Reading.Mono at which Tick next has work to do.
 func (e *Engine) NextTick() time.Duration {
-	if e.more {
+	if e.more || e.cut < e.durable {
 		return 0
 	}
 	next := e.nextLate(min(e.nextStatus, e.roster.NextTick()))
@@ -187,6 +199,7 @@ func (e *Engine) NextTick() time.Duration {
 // Collect returns the messages to send. It reads what is committed, so the
 // owner commits first; the error is the store's.
 func (e *Engine) Collect() ([]Envelope, error) {
+	e.durable = e.roster.Epoch().Number
 	e.collectRoster()
 	// Before the statuses, which would have their receivers ask for what they name.
 	if err := e.collectHedges(); err != nil {

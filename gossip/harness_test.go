@@ -61,6 +61,11 @@ func (r *replica) Raise(o store.Origin, seq uint64) error {
 	return nil
 }
 
+func (r *replica) Cut(o store.Origin, seq uint64) error {
+	r.marks.Reset(o, seq)
+	return nil
+}
+
 func (r *replica) Stamp() clock.Timestamp {
 	r.last = max(r.last, r.net.now.Wall+r.skew) + 1
 	return clock.Timestamp{Wall: r.last}

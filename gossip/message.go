@@ -15,6 +15,7 @@ import (
 type Peer struct {
 	ID     store.NodeID
 	Region string
+	Name   string // a label for people, empty for none
 }
 
 // A Message travels between two engines. The set of messages is closed: Frame,

@@ -27,6 +27,10 @@ type lack struct {
 type span struct{ from, through uint64 }
 
 func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) error {
+	if why := e.refuses(f); why != "" {
+		e.replica.Observe(MessageRefused{From: from, Why: why})
+		return nil
+	}
 	mark := e.replica.Watermarks().At(f.Origin)
 	inOrder := f.From <= mark
 	p := e.peer(from)

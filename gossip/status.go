@@ -20,7 +20,7 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 	if err := e.hearFacts(p, s); err != nil {
 		return err
 	}
-	for _, m := range s.Marks {
+	for _, m := range e.counted(s.Marks) {
 		if !p.learn(m.Origin, m.Seq, e.cfg.MaxOrigins) {
 			e.replica.Observe(MessageRefused{From: from, Why: "status names more origins than the bound"})
 			return nil

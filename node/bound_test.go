@@ -60,7 +60,7 @@ func (w *watched) turn(t *testing.T, s, late int64, told string) {
 func (w *watched) admit(t *testing.T, s int64) uint64 {
 	t.Helper()
 	w.PeerUp(at(s), gossip.Peer{ID: "b", Region: "r"})
-	w.Receive(at(s), "b", &gossip.Roster{Message: roster.Message{Step: roster.Ask, Region: "r"}})
+	w.Receive(at(s), "b", &gossip.Roster{Message: roster.Message{Step: roster.Ask, Who: roster.Member{Node: "b", Region: "r"}}})
 	w.Tick(at(s + 1))
 	flush(t, w.Node)
 	p := w.Progress()

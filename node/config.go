@@ -13,6 +13,9 @@ import (
 type Config struct {
 	ID     store.NodeID
 	Region string
+	// Name is a label for people. A node that joins under the name of a silent one of
+	// its region replaces it; one without a name replaces nobody.
+	Name string
 	// MaxSkew is how far apart any two machines' clocks may be. What is stamped
 	// further ahead of this machine's waits until it is not.
 	MaxSkew time.Duration

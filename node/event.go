@@ -27,6 +27,12 @@ type (
 	}
 	// EntriesMerged says how many of a frame's entries won over what was held.
 	EntriesMerged struct{ Offered, Won int }
+	// OfferedAnew says that the node wrote anew what it held of a write that lies
+	// beyond the end of a node that was dropped.
+	OfferedAnew struct {
+		Key      store.Key
+		Old, New store.Version
+	}
 	// BoundExceeded says that writes older than the bound may be missing here.
 	BoundExceeded struct {
 		Bound time.Duration
@@ -50,6 +56,7 @@ type (
 func (WriteAccepted) EventName() string { return "write_accepted" }
 func (WriteRepeated) EventName() string { return "write_repeated" }
 func (EntriesMerged) EventName() string { return "entries_merged" }
+func (OfferedAnew) EventName() string   { return "offered_anew" }
 func (BoundExceeded) EventName() string { return "bound_exceeded" }
 func (BoundKept) EventName() string     { return "bound_kept" }
 func (UpdateLost) EventName() string    { return "update_lost" }

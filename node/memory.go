@@ -8,6 +8,7 @@ import (
 	"hearsay/clock"
 	"hearsay/gossip"
 	"hearsay/gossip/roster"
+	"hearsay/store"
 )
 
 // This file is what a node keeps beside its entries, in memos of its store.
@@ -16,6 +17,7 @@ const (
 	memoRoster = "roster"      // the ledger, as JSON
 	memoBound  = "clock bound" // a timestamp's text
 	memoKept   = "kept"        // a gossip.Kept, as JSON
+	memoSwept  = "swept"       // the epoch to whose ends it was swept, as JSON
 )
 
 // boundAhead is how far ahead of what a node closes its clock bound is set: how
@@ -42,7 +44,10 @@ func (n *Node) recall() (ledger roster.Ledger, kept gossip.Kept, err error) {
 	}
 	n.hlc.Restore(n.bound)
 	n.past, n.wall = n.bound, n.bound.Wall
-	n.join(ledger.Epoch)
+	if err := n.load(memoSwept, &n.sweep.done); err != nil {
+		return ledger, kept, err
+	}
+	n.join(&ledger.Epoch)
 	return ledger, kept, nil
 }
 
@@ -89,22 +94,30 @@ func (n *Node) remember() error {
 	if err := n.save(memoRoster, ledger); err != nil {
 		return err
 	}
-	n.join(ledger.Epoch)
+	n.join(&ledger.Epoch)
 	return nil
 }
 
-// join makes the node a member if e says so. It stamps above where it was
-// admitted, and nothing before.
-func (n *Node) join(e roster.Epoch) {
+// join makes the node a member if e says so, and none if it does not. It stamps
+// above where it was admitted, and nothing before.
+func (n *Node) join(e *roster.Epoch) {
 	var m roster.Member
 	m, n.member = e.Member(n.cfg.ID)
+	n.since = m.Since
 	n.hlc.Restore(m.Since)
+	if _, ended := e.Ended(n.own); ended {
+		n.own, n.seq = store.Origin{}, 0
+	}
+	n.sweep.follow(e)
 }
 
 // Ready returns why the node takes no writes at now, nil if it does.
 func (n *Node) Ready(now clock.Reading) error {
 	switch {
 	case !n.member:
+		if end, dropped := n.engine.Roster().Epoch().End(n.cfg.ID); dropped {
+			return fmt.Errorf("%w: epoch %d dropped it from the cluster, and it has not been admitted again yet", ErrNotReady, end.Epoch)
+		}
 		return fmt.Errorf("%w: it has not been admitted to the cluster yet", ErrNotReady)
 	case now.Wall < n.past.Wall:
 		return fmt.Errorf("%w: its clock has to pass what it closed before its restart, in %v", ErrNotReady, time.Duration(n.past.Wall-now.Wall))

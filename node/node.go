@@ -47,12 +47,16 @@ type Node struct {
 	past  clock.Timestamp // the bound of an earlier life
 	// member says that the node belongs to the cluster by a ledger that is saved.
 	member  bool
-	started int64 // wall time of the first turn
-	late    int64 // since when the bound is exceeded, 0 while it is kept
+	since   clock.Timestamp // where it was admitted
+	started int64           // wall time of the first turn
+	late    int64           // since when the bound is exceeded, 0 while it is kept
 
 	w     clock.Timestamp // of the last front …
 	floor clock.Timestamp // … likewise …
 	ready bool            // … and whether it said that the node takes writes
+
+	strays []store.Key // merged in this turn from beyond an end
+	sweep  clearing    // of what lies beyond the ends
 
 	losses  losses
 	ticket  Ticket
@@ -101,7 +105,7 @@ func New(cfg Config, st store.Store) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	self := gossip.Peer{ID: cfg.ID, Region: cfg.Region}
+	self := gossip.Peer{ID: cfg.ID, Region: cfg.Region, Name: cfg.Name}
 	n.engine = gossip.NewEngine(self, cfg.Gossip, cfg.Draw, replica{n}, ledger, kept)
 	return n, nil
 }
@@ -142,6 +146,11 @@ func (n *Node) accept(now clock.Reading, w Write) (store.Version, error) {
 		n.observe(WriteRepeated{Key: w.Key, Version: old.Version})
 		return old.Version, nil
 	}
+	return n.enter(now, w, old)
+}
+
+// enter makes w the entry of its key, which holds old, nil for nothing.
+func (n *Node) enter(now clock.Reading, w Write, old *store.Entry) (store.Version, error) {
 	var above clock.Timestamp
 	if old != nil {
 		above = old.Version.Timestamp
@@ -217,12 +226,21 @@ func (n *Node) Tick(now clock.Reading) {
 	n.found()
 	if err := n.engine.Tick(now); err != nil {
 		n.err = fmt.Errorf("tick: %w", err)
+		return
+	}
+	if err := n.offer(now); err != nil {
+		n.err = fmt.Errorf("offer anew: %w", err)
 	}
 }
 
 // NextTick returns the Reading.Mono at which Tick next has work to do. One that
 // has passed means at once.
-func (n *Node) NextTick() time.Duration { return n.engine.NextTick() }
+func (n *Node) NextTick() time.Duration {
+	if n.sweep.due && n.writable(n.now) {
+		return 0
+	}
+	return n.engine.NextTick()
+}
 
 // Flush commits all that the turn wrote, and only then releases what the turn
 // caused. An error means that nothing was released and that the node must

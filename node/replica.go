@@ -33,6 +33,15 @@ func (r replica) Raise(origin store.Origin, seq uint64) error {
 	return nil
 }
 
+// Cut implements gossip.Replica.
+func (r replica) Cut(origin store.Origin, seq uint64) error {
+	r.n.marks.Reset(origin, seq)
+	if err := r.n.open().SetMark(origin, seq); err != nil {
+		return fmt.Errorf("cut watermark of %v: %w", origin, err)
+	}
+	return nil
+}
+
 // Stamp returns a timestamp above all that this node gave or took in.
 func (r replica) Stamp() clock.Timestamp { return r.n.hlc.Now(r.n.now.Wall, clock.Timestamp{}) }
 
@@ -109,6 +118,9 @@ func (r replica) merge(now clock.Reading, e *store.Entry) (won bool, err error) 
 	}
 	if err := r.n.open().Put(e); err != nil {
 		return false, fmt.Errorf("put %v: %w", e.Key, err)
+	}
+	if r.n.excluded(e) {
+		r.n.strays = append(r.n.strays, e.Key)
 	}
 	return true, nil
 }

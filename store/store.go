@@ -59,8 +59,8 @@ type Batch interface {
 	// Log adds row to origin's log. Rows above the watermark may come in any
 	// order; adding one twice does no harm.
 	Log(origin Origin, row Row) error
-	// SetMark makes seq the watermark of origin. The caller has logged every row
-	// up to it.
+	// SetMark makes seq the watermark of origin, 0 for none any more. The caller has
+	// logged every row up to it.
 	SetMark(origin Origin, seq uint64) error
 	// SetMemo makes value the memo of that name. The batch keeps value.
 	SetMemo(name string, value []byte) error

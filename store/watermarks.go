@@ -49,6 +49,15 @@ func (w *Watermarks) Set(origin Origin, seq uint64) {
 	(*w)[i].Seq = seq
 }
 
+// Reset is Set, but takes the origin out if seq is 0.
+func (w *Watermarks) Reset(origin Origin, seq uint64) {
+	if seq > 0 {
+		w.Set(origin, seq)
+	} else if i, ok := w.find(origin); ok {
+		*w = slices.Delete(*w, i, i+1)
+	}
+}
+
 // Raise moves the watermark of origin up to seq, never down, and reports
 // whether it moved.
 func (w *Watermarks) Raise(origin Origin, seq uint64) bool {

@@ -32,10 +32,22 @@ func TestWatermarks(t *testing.T) {
 	if !w.Raise(origin("b", 1), 6) || w.At(origin("b", 1)) != 6 {
 		t.Errorf("Raise to 6 did not move it: %v", w)
 	}
+	for _, id := range []store.NodeID{"", "a", "aa", "b", "c"} {
+		var of store.Watermarks
+		for _, m := range w {
+			if m.Origin.Node == id {
+				of = append(of, m)
+			}
+		}
+		if got := w.Of(id); !slices.Equal(got, of) {
+			t.Errorf("Of(%q) = %v, want %v", id, got, of)
+		}
+	}
 	w.Set(origin("b", 1), 2)
 	if got := w.At(origin("b", 1)); got != 2 {
 		t.Errorf("At after Set to a lower one = %d, want 2", got)
 	}
+	w.Reset(origin("c", 1), 0)
 	if w.Raise(origin("c", 1), 0) || len(w) != 3 {
 		t.Errorf("Raise of a new origin to 0 = %v, want no change", w)
 	}
@@ -85,6 +97,14 @@ func TestWatermarksAreASortedMap(t *testing.T) {
 					t.Fatalf("Raise(%v, %d) from %d = %v", o, seq, want[o], moved)
 				} else if moved {
 					want[o] = seq
+				}
+			},
+			"reset": func(t *rapid.T) {
+				o, seq := origins.Draw(t, "origin"), rapid.Uint64Max(2).Draw(t, "seq")
+				w.Reset(o, seq)
+				want[o] = seq
+				if seq == 0 {
+					delete(want, o)
 				}
 			},
 			"change a clone": func(t *rapid.T) {

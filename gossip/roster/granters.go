@@ -163,11 +163,11 @@ func (r Region) without(i int, e *Epoch) Region {
 func (r *Roster) regrants(peers []store.NodeID) bool {
 	e := &r.ledger.Epoch
 	for _, id := range peers {
-		if m, member := e.Member(id); member && m.Region == r.region && id < r.self {
+		if m, member := e.Member(id); member && m.Region == r.self.Region && id < r.self.Node {
 			return false
 		}
 	}
-	i, has := e.findRegion(r.region)
+	i, has := e.findRegion(r.self.Region)
 	return has && !slices.Equal(e.Regions[i].step(e, r.owner.Near()).Granters, e.Regions[i].Granters)
 }
 

@@ -12,17 +12,22 @@ import (
 // Roster is one node's part in agreeing on who belongs to the cluster. Its
 // methods must be called from one goroutine.
 type Roster struct {
-	self   store.NodeID
-	region string
-	cfg    Config
-	draw   func(purpose string, a, b uint64) uint64
-	owner  Owner
+	self  Member // but for Since
+	cfg   Config
+	draw  func(purpose string, a, b uint64) uint64
+	owner Owner
 
 	ledger Ledger
 	dirty  bool // the ledger changed since it was last saved
 
-	now       time.Duration   // Reading.Mono of the last input
-	newcomers []Member        // who asked here, sorted by node
+	now       time.Duration                  // Reading.Mono of the last input
+	begun     time.Duration                  // and of the first
+	heard     map[store.NodeID]time.Duration // when a member or newcomer last spoke
+	newcomers []Member                       // who asked here, sorted by node; Since is what they ever gave
+	wishes    []store.NodeID                 // whom this node is to have dropped, sorted
+	dropAfter time.Duration                  // not before this …
+	unheard   int                            // … and how many attempts in a row came to nothing
+	leaving   bool
 	regrant   time.Duration   // Reading.Mono: when to look whether granters are to change
 	adopted   time.Duration   // Reading.Mono: since when the epoch is known in this life
 	settled   clock.Timestamp // see vow
@@ -43,6 +48,8 @@ type attempt struct {
 	// lenders is whom a region would borrow a granter from, by its name, as members
 	// there say.
 	lenders map[string]store.NodeID
+	drop    []store.NodeID   // whom it would drop …
+	held    store.Watermarks // … and how far the furthest who promised holds their streams
 }
 
 const never = time.Duration(1<<63 - 1)
@@ -53,14 +60,22 @@ type Owner interface {
 	Stamp() clock.Timestamp
 	// W returns the timestamp up to which the node misses nothing.
 	W() clock.Timestamp
+	// Watermarks returns how far the node is. The Roster does not change it.
+	Watermarks() store.Watermarks
 	// Near names the nearest peer of another region, empty if it is not known.
 	Near() store.NodeID
 }
 
 // New returns the roster of a node that remembers ledger, the zero Ledger on its
-// first start.
-func New(self store.NodeID, region string, cfg Config, ledger Ledger, owner Owner, draw func(purpose string, a, b uint64) uint64) *Roster {
-	return &Roster{self: self, region: region, cfg: cfg, draw: draw, owner: owner, ledger: ledger}
+// first start. The Since of self is ignored.
+func New(self Member, cfg Config, ledger Ledger, owner Owner, draw func(purpose string, a, b uint64) uint64) *Roster {
+	self.Since = clock.Timestamp{}
+	return &Roster{self: self, cfg: cfg, draw: draw, owner: owner, ledger: ledger, begun: never, heard: map[store.NodeID]time.Duration{}}
+}
+
+// look notes the time of an input.
+func (r *Roster) look(now time.Duration) {
+	r.now, r.begun = now, min(r.begun, now)
 }
 
 // Found makes this node the first member of a new cluster, unless it knows of
@@ -69,12 +84,9 @@ func (r *Roster) Found() {
 	if r.ledger.Epoch.Number > 0 {
 		return
 	}
-	e := Epoch{
-		Number:  1,
-		Founder: r.self,
-		Members: []Member{{Node: r.self, Region: r.region, Since: r.owner.Stamp()}},
-		Sponsor: r.self,
-	}
+	founder := r.self
+	founder.Since = r.owner.Stamp()
+	e := Epoch{Number: 1, Founder: founder.Node, Members: []Member{founder}, Sponsor: founder.Node}
 	e.regrant(&Epoch{}, nil, nil)
 	r.adopt(e)
 }
@@ -85,7 +97,7 @@ func (r *Roster) Epoch() *Epoch { return &r.ledger.Epoch }
 
 // Belongs reports whether this node is a member.
 func (r *Roster) Belongs() bool {
-	_, ok := r.ledger.Epoch.find(r.self)
+	_, ok := r.ledger.Epoch.find(r.self.Node)
 	return ok
 }
 
@@ -114,20 +126,29 @@ func (r *Roster) Collect() []Envelope {
 func (r *Roster) NextTick() time.Duration { return r.due }
 
 // Tick does whatever is due at now: a newcomer asks one of the peers for
-// admission, a member starts or repeats an attempt.
+// admission, a member starts or repeats an attempt. Peers are those to whom there
+// is a stream.
 func (r *Roster) Tick(now time.Duration, peers func() []store.NodeID) {
-	r.now = now
+	r.look(now)
 	if now < r.due {
 		return
 	}
+	for _, id := range peers() {
+		r.meet(id)
+	}
 	r.settle()
+	if r.leaving && r.Belongs() {
+		r.askToLeave()
+	}
 	switch {
+	case !r.Belongs() && r.leaving:
+		r.due = never
 	case !r.Belongs():
 		r.ask(peers())
-	case r.attempt != nil && r.holds(r.attempt):
+	case r.attempt != nil && r.holds(r.attempt) && !r.attempt.awaits(&r.ledger.Epoch):
 		r.due = now + r.patience()
 		r.propose(r.attempt)
-	case r.attempt != nil, r.ledger.Value.Number > 0, !r.ledger.Bar.IsZero(), len(r.newcomers) > 0:
+	case r.attempt != nil, r.ledger.Value.Number > 0, !r.ledger.Bar.IsZero(), len(r.ledger.Refused) > 0, r.wants():
 		r.begin()
 	case r.regrant == 0:
 		r.lookLater()
@@ -153,6 +174,22 @@ func (r *Roster) lookLater() {
 	}
 }
 
+// wants reports whether the next epoch should have other members.
+func (r *Roster) wants() bool {
+	drop := r.drops()
+	return len(drop) > 0 || len(r.admits(drop)) > 0
+}
+
+// askToLeave sends a Leave to the first member that is up.
+func (r *Roster) askToLeave() {
+	for _, m := range r.ledger.Epoch.Members {
+		if m.Node != r.self.Node && !r.silent(m.Node) {
+			r.send(m.Node, Message{Step: Leave})
+			return
+		}
+	}
+}
+
 // ask sends an Ask to one peer that is a member: to the last sponsor first, so
 // that newcomers who come together do not make sponsors rivals, then to others.
 func (r *Roster) ask(peers []store.NodeID) {
@@ -171,7 +208,11 @@ func (r *Roster) ask(peers []store.NodeID) {
 		sponsor = members[r.draw("sponsor", uint64(r.now), 0)%uint64(len(members))]
 	}
 	r.asked = sponsor
-	r.send(sponsor, Message{Step: Ask, Region: r.region})
+	who := r.self
+	if _, dropped := r.ledger.Epoch.findEnd(who.Node); dropped {
+		who.Since = r.owner.Stamp()
+	}
+	r.send(sponsor, Message{Step: Ask, Who: who})
 	r.due = r.now + r.patience()
 }
 
@@ -182,7 +223,8 @@ func (r *Roster) patience() time.Duration {
 // Heard tells of a peer's stream that is up, or of an epoch that it names, and
 // so of someone to ask or to teach.
 func (r *Roster) Heard(now time.Duration, peer store.NodeID, epoch uint64) {
-	r.now = now
+	r.look(now)
+	r.meet(peer)
 	if epoch < r.ledger.Epoch.Number {
 		r.send(peer, Message{Step: Decided, Value: r.ledger.Epoch})
 	}
@@ -194,10 +236,12 @@ func (r *Roster) Heard(now time.Duration, peer store.NodeID, epoch uint64) {
 // Receive takes in a message. What does not fit is ignored: its sender tries
 // again.
 func (r *Roster) Receive(now time.Duration, from store.NodeID, m *Message) {
-	r.now = now
+	r.look(now)
 	switch m.Step {
 	case Ask:
-		r.receiveAsk(from, m.Region)
+		r.receiveAsk(from, m)
+	case Leave:
+		r.receiveLeave(from)
 	case Decided:
 		r.receiveDecided(m.Value)
 	case Prepare:
@@ -209,7 +253,31 @@ func (r *Roster) Receive(now time.Duration, from store.NodeID, m *Message) {
 	}
 }
 
-func (r *Roster) receiveAsk(from store.NodeID, region string) {
+// meet notes that a node is there.
+func (r *Roster) meet(id store.NodeID) {
+	_, counts := r.ledger.Epoch.find(id)
+	if !counts {
+		_, counts = r.findNewcomer(id)
+	}
+	if counts {
+		r.heard[id] = r.now
+	}
+}
+
+func (r *Roster) findNewcomer(id store.NodeID) (int, bool) {
+	return slices.BinarySearchFunc(r.newcomers, id, func(m Member, id store.NodeID) int {
+		return strings.Compare(string(m.Node), string(id))
+	})
+}
+
+func (r *Roster) receiveLeave(from store.NodeID) {
+	if _, member := r.ledger.Epoch.find(from); member && r.Belongs() {
+		r.wishes = insert(r.wishes, from)
+		r.due = min(r.due, r.now+r.cfg.Gather)
+	}
+}
+
+func (r *Roster) receiveAsk(from store.NodeID, m *Message) {
 	if !r.Belongs() {
 		return
 	}
@@ -217,13 +285,16 @@ func (r *Roster) receiveAsk(from store.NodeID, region string) {
 		r.send(from, Message{Step: Decided, Value: r.ledger.Epoch})
 		return
 	}
-	i, waits := slices.BinarySearchFunc(r.newcomers, from, func(m Member, id store.NodeID) int {
-		return strings.Compare(string(m.Node), string(id))
-	})
-	if waits || len(r.ledger.Epoch.Members)+len(r.newcomers) >= r.cfg.MaxMembers {
+	i, waits := r.findNewcomer(from)
+	if !waits && len(r.ledger.Epoch.Members)+len(r.newcomers) >= r.cfg.MaxMembers {
 		return
 	}
-	r.newcomers = slices.Insert(r.newcomers, i, Member{Node: from, Region: region})
+	if !waits {
+		r.newcomers = slices.Insert(r.newcomers, i, Member{})
+	}
+	r.newcomers[i] = m.Who
+	r.newcomers[i].Node = from
+	r.heard[from] = r.now
 	if r.attempt == nil || r.holds(r.attempt) {
 		r.due = min(r.due, r.now+r.cfg.Gather)
 	}
@@ -239,32 +310,57 @@ func (r *Roster) receiveDecided(e Epoch) {
 }
 
 func (r *Roster) adopt(e Epoch) {
+	old := r.ledger.Epoch
 	r.ledger = Ledger{Epoch: e}
 	r.dirty = true
-	r.attempt = nil
+	r.attempt, r.unheard = nil, 0
 	r.due, r.regrant = r.now, 0
 	r.adopted, r.settled = r.now, clock.Timestamp{}
+	r.wishes = slices.DeleteFunc(r.wishes, func(id store.NodeID) bool {
+		_, in := e.find(id)
+		return !in
+	})
 	r.newcomers = slices.DeleteFunc(r.newcomers, func(m Member) bool {
 		_, in := e.find(m.Node)
 		return in
 	})
 	// Those for whom there is no room any more ask again.
 	r.newcomers = r.newcomers[:min(len(r.newcomers), max(0, r.cfg.MaxMembers-len(e.Members)))]
+	r.listen(&old)
+}
+
+// listen keeps when those were heard who count now; whoever is new, after the
+// epoch old, is heard now.
+func (r *Roster) listen(old *Epoch) {
+	heard := map[store.NodeID]time.Duration{}
+	for _, m := range r.newcomers {
+		heard[m.Node] = r.heard[m.Node]
+	}
+	for _, m := range r.ledger.Epoch.Members {
+		heard[m.Node] = r.heard[m.Node]
+		if _, known := old.find(m.Node); !known {
+			heard[m.Node] = r.now
+		}
+	}
+	r.heard = heard
 }
 
 // begin opens a ballot above every one seen.
 func (r *Roster) begin() {
-	r.attempt = &attempt{ballot: Ballot{Round: r.ledger.Promised.Round + 1, Node: r.self}, lenders: map[string]store.NodeID{}}
+	if a := r.attempt; a != nil && r.holds(a) {
+		r.unsaid()
+	}
+	r.attempt = &attempt{ballot: Ballot{Round: r.ledger.Promised.Round + 1, Node: r.self.Node}, lenders: map[string]store.NodeID{}, drop: r.drops()}
 	r.due = r.now + r.patience()
-	m := Message{Step: Prepare, Number: r.ledger.Epoch.Number + 1, Ballot: r.attempt.ballot}
+	m := Message{Step: Prepare, Number: r.ledger.Epoch.Number + 1, Ballot: r.attempt.ballot, Drop: r.attempt.drop}
 	r.toMembers(m)
-	r.receivePrepare(r.self, &m)
+	r.receivePrepare(r.self.Node, &m)
 }
 
 // toMembers sends m to every other member.
 func (r *Roster) toMembers(m Message) {
 	for _, member := range r.ledger.Epoch.Members {
-		if member.Node != r.self {
+		if member.Node != r.self.Node {
 			r.send(member.Node, m)
 		}
 	}
@@ -276,7 +372,7 @@ func (r *Roster) send(to store.NodeID, m Message) {
 
 // answer sends m to the holder of a ballot, which may be this node itself.
 func (r *Roster) answer(to store.NodeID, m Message) {
-	if to == r.self {
+	if to == r.self.Node {
 		r.receiveVote(to, &m)
 		return
 	}
@@ -306,7 +402,7 @@ func (r *Roster) receivePrepare(from store.NodeID, m *Message) {
 	r.settle()
 	r.answer(from, Message{
 		Step: Promise, Number: m.Number, Ballot: m.Ballot, Accepted: r.ledger.Accepted, Value: r.ledger.Value,
-		Settled: r.settled, W: r.owner.W(), Near: r.owner.Near(),
+		Settled: r.settled, W: r.owner.W(), Near: r.owner.Near(), Held: r.say(m.Drop),
 	})
 }
 
@@ -369,13 +465,19 @@ func (r *Roster) countPromise(a *attempt, from store.NodeID, m *Message) {
 		return
 	}
 	a.promised = append(a.promised, vow{from, m.Settled, m.W})
+	a.hears(m.Held)
 	if from, _ := r.ledger.Epoch.Member(from); m.Near != "" {
 		a.lenders[from.Region] = m.Near
 	}
-	everybody := len(a.promised) == len(r.ledger.Epoch.Members)
-	if r.holds(a) && (a.value.Number > 0 || len(r.newcomers) > 0 || !r.ledger.Bar.IsZero() || everybody) {
+	if r.holds(a) && (a.value.Number > 0 || !a.awaits(&r.ledger.Epoch) && r.urgent(a)) {
 		r.propose(a)
 	}
+}
+
+// urgent reports whether a has more to propose than other granters, or nobody to
+// wait for.
+func (r *Roster) urgent(a *attempt) bool {
+	return len(a.drop) > 0 || len(r.admits(nil)) > 0 || !r.ledger.Bar.IsZero() || len(r.ledger.Refused) > 0 || len(a.promised) == len(r.ledger.Epoch.Members)
 }
 
 // holds reports whether a may be proposed and is not yet: where only granters
@@ -389,7 +491,7 @@ func (r *Roster) propose(a *attempt) {
 	if a.value.Number == 0 {
 		a.value = r.next(a)
 	}
-	if r.ledger.Bar.IsZero() && a.highest == (Ballot{}) && a.value.same(&r.ledger.Epoch) {
+	if r.ledger.Bar.IsZero() && len(r.ledger.Refused) == 0 && a.highest == (Ballot{}) && a.value.same(&r.ledger.Epoch) {
 		r.attempt = nil
 		r.lookLater()
 		return
@@ -397,21 +499,28 @@ func (r *Roster) propose(a *attempt) {
 	a.proposed = true
 	accept := Message{Step: Accept, Number: a.value.Number, Ballot: a.ballot, Value: a.value}
 	r.toMembers(accept)
-	r.receiveAccept(r.self, &accept)
+	r.receiveAccept(r.self.Node, &accept)
 }
 
-// next returns the epoch to propose: the newcomers admitted, with their bar above
-// all that this node has closed, and granters changed where all whom that concerns
-// have promised, and so know the present ones. One bar serves all proposals.
+// next returns the epoch to propose: without those whom a drops, the newcomers
+// admitted, with their bar above all that this node has closed, and granters changed
+// where all whom that concerns have promised, and so know the present ones. One bar
+// serves all proposals.
 func (r *Roster) next(a *attempt) Epoch {
-	now := &r.ledger.Epoch
-	if r.ledger.Bar.IsZero() && len(r.newcomers) > 0 {
+	now, admit := &r.ledger.Epoch, r.admits(a.drop)
+	if r.ledger.Bar.IsZero() && len(admit) > 0 {
 		r.ledger.Bar = r.owner.Stamp()
 		r.dirty = true
 	}
-	next := Epoch{Number: now.Number + 1, Founder: now.Founder, Sponsor: r.self, Bar: r.ledger.Bar, Members: slices.Clone(now.Members)}
-	for _, m := range r.newcomers {
-		m.Since = r.ledger.Bar
+	next := Epoch{
+		Number: now.Number + 1, Founder: now.Founder, Sponsor: r.self.Node, Bar: r.ledger.Bar,
+		Members: without(now.Members, a.drop), Ends: slices.Clone(now.Ends),
+	}
+	next.drop(a.drop, a.held)
+	for _, m := range admit {
+		if m.Since.Compare(next.Bar) < 0 {
+			m.Since = next.Bar
+		}
 		i, _ := next.find(m.Node)
 		next.Members = slices.Insert(next.Members, i, m)
 	}
@@ -419,8 +528,13 @@ func (r *Roster) next(a *attempt) Epoch {
 	return next
 }
 
-// decide adopts what a majority accepted and tells everybody.
+// decide adopts what a majority accepted and tells everybody, whom it drops too.
 func (r *Roster) decide(e Epoch) {
+	for _, m := range r.ledger.Epoch.Members {
+		if _, stays := e.find(m.Node); !stays {
+			r.send(m.Node, Message{Step: Decided, Value: e})
+		}
+	}
 	r.adopt(e)
 	r.toMembers(Message{Step: Decided, Value: e})
 }

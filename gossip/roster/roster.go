@@ -22,9 +22,18 @@ import (
 type Member struct {
 	Node   store.NodeID
 	Region string
-	// Since is before everything that the member ever stamps: it is as if the
-	// member had closed it.
+	Name   string // a label for people, empty for none
+	// Since is before everything that the member stamps from then on: it is as if
+	// the member had closed it.
 	Since clock.Timestamp
+}
+
+// An End is what became of a member that was dropped: of what it wrote before,
+// only what Marks cover counts.
+type End struct {
+	Node  store.NodeID
+	Epoch uint64 // which dropped it
+	Marks store.Watermarks
 }
 
 // An Epoch is one roster. Epoch 1 is the founder alone; the zero Epoch is none.
@@ -38,6 +47,9 @@ type Epoch struct {
 	Sponsor store.NodeID
 	Bar     clock.Timestamp
 	Regions []Region // sorted by name
+	// Ends are of those who were dropped, sorted by node, the last MaxEnds. Who was
+	// admitted again keeps its end for what it wrote before.
+	Ends []End
 }
 
 // Member returns the member with the id.
@@ -53,6 +65,34 @@ func (e *Epoch) find(id store.NodeID) (int, bool) {
 	return slices.BinarySearchFunc(e.Members, id, func(m Member, id store.NodeID) int {
 		return strings.Compare(string(m.Node), string(id))
 	})
+}
+
+// End returns the end of the node with the id, if it was ever dropped.
+func (e *Epoch) End(id store.NodeID) (End, bool) {
+	i, ok := e.findEnd(id)
+	if !ok {
+		return End{}, false
+	}
+	return e.Ends[i], true
+}
+
+func (e *Epoch) findEnd(id store.NodeID) (int, bool) {
+	return slices.BinarySearchFunc(e.Ends, id, func(d End, id store.NodeID) int {
+		return strings.Compare(string(d.Node), string(id))
+	})
+}
+
+// Ended returns the last number of origin that counts, and whether there is one:
+// its node was dropped, and was not a member again when the origin began.
+func (e *Epoch) Ended(origin store.Origin) (last uint64, ended bool) {
+	i, dropped := e.findEnd(origin.Node)
+	if !dropped {
+		return 0, false
+	}
+	if m, again := e.Member(origin.Node); again && origin.Incarnation.Start.Compare(m.Since) > 0 {
+		return 0, false
+	}
+	return e.Ends[i].Marks.At(origin), true
 }
 
 func (e *Epoch) majority() int { return len(e.Members)/2 + 1 }
@@ -86,6 +126,10 @@ type Ledger struct {
 	// none. It stays whatever the node accepts later: others may have accepted its
 	// proposal and bring it to its end.
 	Bar clock.Timestamp
+	// Refused are those whose streams this node takes no further until the next
+	// epoch is decided, sorted: it said how far it holds them, so that they can be
+	// dropped.
+	Refused []store.NodeID
 }
 
 // Config tunes a Roster.
@@ -101,14 +145,26 @@ type Config struct {
 	// Settle is how long after a change of granters no grant from before it is in
 	// force any more: more than one lasts.
 	Settle time.Duration
+	// Silence is how long a member has to be silent until a newcomer of its name
+	// and region takes its place.
+	Silence time.Duration
+	// Horizon is how long a member has to be silent until the others drop it.
+	Horizon time.Duration
 	// MaxMembers bounds a roster.
 	MaxMembers int
 }
 
 // DefaultConfig returns settings for regions far apart.
 func DefaultConfig() Config {
-	return Config{Gather: 100 * time.Millisecond, Patience: 2 * time.Second, Settle: 1500 * time.Millisecond, MaxMembers: 1024}
+	return Config{
+		Gather: 100 * time.Millisecond, Patience: 2 * time.Second, Settle: 1500 * time.Millisecond,
+		Silence: 5 * time.Second, Horizon: 24 * time.Hour, MaxMembers: 1024,
+	}
 }
+
+// MaxEnds bounds the ends that an epoch remembers. Of a node that was dropped
+// longer ago nothing is left that others still lack.
+const MaxEnds = 256
 
 // A Step is the part that a Message plays.
 type Step uint8
@@ -122,6 +178,7 @@ const (
 	Accept                   // the sponsor proposes Value in its ballot …
 	Accepted                 // … which the sender has accepted
 	Decided                  // Value is decided
+	Leave                    // a member asks to be dropped
 )
 
 // A Message travels between two rosters.
@@ -133,7 +190,13 @@ type Message struct {
 	// zero if it accepted nothing.
 	Accepted Ballot
 	Value    Epoch
-	Region   string // of the sender of an Ask
+	// Who is the sender of an Ask; Since is above all that it ever stamped, zero if
+	// it stamped nothing.
+	Who Member
+	// Drop are those whom the sender of a Prepare would drop, sorted; Held is how
+	// far the sender of a Promise holds their streams.
+	Drop []store.NodeID
+	Held store.Watermarks
 	// What a Promise says for the sake of granters, see vow, and the node of another
 	// region that is nearest to its sender, empty if it does not know.
 	Settled, W clock.Timestamp

@@ -17,11 +17,15 @@ import (
 type site struct {
 	id     store.NodeID
 	region string
+	name   string
 	roster *roster.Roster
 	disk   roster.Ledger
 	last   clock.Timestamp // the greatest given
+	marks  store.Watermarks
 	down   bool
 }
+
+var alone = roster.Member{Node: "a", Region: "r"}
 
 // A net is a cluster of sites under virtual time, drawn from one seed.
 type net struct {
@@ -46,19 +50,28 @@ type flight struct {
 func newNet(seed uint64, n, regions int) *net {
 	w := &net{rng: rand.New(rand.NewPCG(seed, 1)), decided: map[uint64]string{}, lent: map[[2]store.NodeID]time.Duration{}}
 	for i := range n {
-		s := &site{id: store.NodeID(fmt.Sprint("n", i)), region: fmt.Sprint("r", i%regions)}
-		w.sites = append(w.sites, s)
-		w.boot(s)
+		w.add(fmt.Sprint("n", i), "", fmt.Sprint("r", i%regions))
 	}
-	w.sites[0].roster.Found()
-	w.flush(w.sites[0])
+	if n > 0 {
+		w.sites[0].roster.Found()
+		w.flush(w.sites[0])
+	}
 	return w
+}
+
+// add boots a site that is new.
+func (w *net) add(id, name, region string) *site {
+	s := &site{id: store.NodeID(id), name: name, region: region}
+	w.sites = append(w.sites, s)
+	w.boot(s)
+	return s
 }
 
 func (w *net) boot(s *site) {
 	s.down = false
 	draw := func(_ string, _, _ uint64) uint64 { return w.rng.Uint64() }
-	s.roster = roster.New(s.id, s.region, roster.DefaultConfig(), s.disk, owner{w, s}, draw)
+	self := roster.Member{Node: s.id, Region: s.region, Name: s.name}
+	s.roster = roster.New(self, roster.DefaultConfig(), s.disk, owner{w, s}, draw)
 	for _, other := range w.sites {
 		if other != s {
 			s.roster.Heard(w.now, other.id, other.disk.Epoch.Number)
@@ -108,7 +121,7 @@ func (w *net) step() {
 		}
 		var peers []store.NodeID
 		for _, other := range w.sites {
-			if other == s {
+			if other == s || other.down {
 				continue
 			}
 			peers = append(peers, other.id)
@@ -132,12 +145,15 @@ func (w *net) near(s *site) store.NodeID {
 	return ""
 }
 
+func nobody() []store.NodeID { return nil }
+
 // A stamper is an owner that only gives timestamps.
 type stamper func() clock.Timestamp
 
-func (s stamper) Stamp() clock.Timestamp { return s() }
-func (s stamper) W() clock.Timestamp     { return clock.Timestamp{} }
-func (s stamper) Near() store.NodeID     { return "" }
+func (s stamper) Stamp() clock.Timestamp       { return s() }
+func (s stamper) W() clock.Timestamp           { return clock.Timestamp{} }
+func (s stamper) Watermarks() store.Watermarks { return nil }
+func (s stamper) Near() store.NodeID           { return "" }
 
 // An owner is a site as its roster sees it. It misses nothing.
 type owner struct {
@@ -149,6 +165,8 @@ func (o owner) Stamp() clock.Timestamp {
 	o.site.last = clock.Timestamp{Wall: max(int64(o.net.now), o.site.last.Wall) + 1}
 	return o.site.last
 }
+
+func (o owner) Watermarks() store.Watermarks { return o.site.marks }
 
 func (o owner) W() clock.Timestamp {
 	if o.net.behind {
@@ -325,7 +343,7 @@ func TestBarHoldsUntilTheEpochIsDecided(t *testing.T) {
 	w.sites = append(w.sites, b)
 	w.boot(b)
 	w.loss = 1
-	ask := roster.Message{Step: roster.Ask, Region: "r"}
+	ask := roster.Message{Step: roster.Ask, Who: roster.Member{Region: "r"}}
 	a.roster.Receive(w.now, b.id, &ask)
 	for range 10 {
 		w.step()
@@ -334,9 +352,11 @@ func TestBarHoldsUntilTheEpochIsDecided(t *testing.T) {
 		t.Fatal("the sponsor holds back before it proposed")
 	}
 	w.loss = 0
+	var bar clock.Timestamp
 	for range 1000 {
 		w.step()
-		if bar, held := a.roster.Bar(); held && bar.Compare(clock.Timestamp{}) > 0 {
+		var held bool
+		if bar, held = a.roster.Bar(); held && bar.Compare(clock.Timestamp{}) > 0 {
 			// A crash of the sponsor does not lift it.
 			w.boot(a)
 			if again, held := a.roster.Bar(); !held || again != bar {
@@ -352,8 +372,8 @@ func TestBarHoldsUntilTheEpochIsDecided(t *testing.T) {
 		t.Errorf("bar held %v with %d members, want it lifted with 4", held, len(a.disk.Epoch.Members))
 	}
 	m, _ := a.disk.Epoch.Member("n9")
-	if m.Since != a.disk.Epoch.Bar || m.Since.IsZero() {
-		t.Errorf("the newcomer is in since %v, want the bar %v", m.Since, a.disk.Epoch.Bar)
+	if m.Since != bar || m.Since.IsZero() {
+		t.Errorf("the newcomer is in since %v, want the bar %v", m.Since, bar)
 	}
 }
 
@@ -372,11 +392,11 @@ func TestBarOutlivesWhatOvertakesTheProposal(t *testing.T) {
 	}
 	cfg := roster.DefaultConfig()
 	draw := func(string, uint64, uint64) uint64 { return 0 }
-	a := roster.New("a", "r", cfg, ledger, stamper(stamp), draw)
+	a := roster.New(alone, cfg, ledger, stamper(stamp), draw)
 	mine, theirs := roster.Ballot{Round: 1, Node: "a"}, roster.Ballot{Round: 1, Node: "c"}
 
 	a.Receive(0, "f", &roster.Message{Step: roster.Ask})
-	a.Tick(cfg.Gather, nil)
+	a.Tick(cfg.Gather, nobody)
 	a.Receive(0, "c", &roster.Message{Step: roster.Prepare, Number: 2, Ballot: theirs})
 	for _, id := range []store.NodeID{"b", "d"} {
 		a.Receive(0, id, &roster.Message{Step: roster.Promise, Number: 2, Ballot: mine})
@@ -398,10 +418,10 @@ func TestBarOutlivesWhatOvertakesTheProposal(t *testing.T) {
 	}
 	holds("after a joined a greater ballot")
 	saved, _ := a.Save()
-	a = roster.New("a", "r", cfg, saved, stamper(stamp), draw)
+	a = roster.New(alone, cfg, saved, stamper(stamp), draw)
 	holds("after a restart")
 	// Nothing but the bar reminds a that an epoch is to be decided.
-	a.Tick(0, nil)
+	a.Tick(0, nobody)
 	for _, id := range []store.NodeID{"d", "e"} {
 		a.Receive(0, id, &roster.Message{Step: roster.Promise, Number: 2, Ballot: roster.Ballot{Round: 2, Node: "a"}})
 	}
@@ -424,7 +444,7 @@ func TestBarOutlivesWhatOvertakesTheProposal(t *testing.T) {
 	a.Receive(0, "c", &roster.Message{Step: roster.Accept, Number: 2, Ballot: roster.Ballot{Round: 3, Node: "c"}, Value: other})
 	holds("after a accepted another proposal")
 	saved, _ = a.Save()
-	a = roster.New("a", "r", cfg, saved, stamper(stamp), draw)
+	a = roster.New(alone, cfg, saved, stamper(stamp), draw)
 	holds("after another restart")
 	a.Receive(0, "b", &roster.Message{Step: roster.Decided, Value: proposed})
 	if bar, held := a.Bar(); held {
@@ -451,9 +471,9 @@ func TestTwoClustersDoNotMix(t *testing.T) {
 func TestAcceptedBeforeAProposalCountsNothing(t *testing.T) {
 	member := func(id store.NodeID) roster.Member { return roster.Member{Node: id} }
 	ledger := roster.Ledger{Epoch: roster.Epoch{Number: 2, Founder: "a", Sponsor: "a", Members: []roster.Member{member("a"), member("b"), member("c")}}}
-	r := roster.New("a", "r", roster.DefaultConfig(), ledger, stamper(func() clock.Timestamp { return clock.Timestamp{Wall: 1} }), func(string, uint64, uint64) uint64 { return 0 })
+	r := roster.New(alone, roster.DefaultConfig(), ledger, stamper(func() clock.Timestamp { return clock.Timestamp{Wall: 1} }), func(string, uint64, uint64) uint64 { return 0 })
 	r.Receive(0, "d", &roster.Message{Step: roster.Ask})
-	r.Tick(time.Second, nil)
+	r.Tick(time.Second, nobody)
 	ballot := r.Collect()[0].Message.Ballot
 	for _, from := range []store.NodeID{"b", "c"} {
 		r.Receive(time.Second, from, &roster.Message{Step: roster.Accepted, Number: 3, Ballot: ballot})
@@ -466,12 +486,12 @@ func TestAcceptedBeforeAProposalCountsNothing(t *testing.T) {
 func TestRosterIsBounded(t *testing.T) {
 	cfg := roster.DefaultConfig()
 	cfg.MaxMembers = 3
-	r := roster.New("a", "r", cfg, roster.Ledger{}, stamper(func() clock.Timestamp { return clock.Timestamp{Wall: 1} }), func(string, uint64, uint64) uint64 { return 0 })
+	r := roster.New(alone, cfg, roster.Ledger{}, stamper(func() clock.Timestamp { return clock.Timestamp{Wall: 1} }), func(string, uint64, uint64) uint64 { return 0 })
 	r.Found()
 	for i := range 5 {
 		r.Receive(0, store.NodeID(fmt.Sprint("b", i)), &roster.Message{Step: roster.Ask})
 	}
-	r.Tick(time.Second, nil)
+	r.Tick(time.Second, nobody)
 	if got := len(r.Epoch().Members); got != 3 {
 		t.Errorf("%d members, want the bound of 3", got)
 	}
@@ -483,14 +503,14 @@ func TestEpochOfOthersLeavesNoRoom(t *testing.T) {
 	cfg := roster.DefaultConfig()
 	cfg.MaxMembers = 3
 	ledger := roster.Ledger{Epoch: roster.Epoch{Number: 1, Founder: "a", Sponsor: "a", Members: []roster.Member{{Node: "a"}}}}
-	r := roster.New("a", "r", cfg, ledger, stamper(func() clock.Timestamp { return clock.Timestamp{Wall: 1} }), func(string, uint64, uint64) uint64 { return 0 })
+	r := roster.New(alone, cfg, ledger, stamper(func() clock.Timestamp { return clock.Timestamp{Wall: 1} }), func(string, uint64, uint64) uint64 { return 0 })
 	for _, id := range []store.NodeID{"x", "y"} {
 		r.Receive(0, id, &roster.Message{Step: roster.Ask})
 	}
 	next := ledger.Epoch
 	next.Number, next.Members = 2, []roster.Member{{Node: "a"}, {Node: "b"}}
 	r.Receive(0, "b", &roster.Message{Step: roster.Decided, Value: next})
-	r.Tick(time.Second, nil)
+	r.Tick(time.Second, nobody)
 	r.Receive(time.Second, "b", &roster.Message{Step: roster.Promise, Number: 3, Ballot: roster.Ballot{Round: 1, Node: "a"}})
 	for _, env := range r.Collect() {
 		if got := len(env.Message.Value.Members); got > cfg.MaxMembers {
@@ -526,7 +546,7 @@ func TestGrantsRunOutBeforeTheNextChange(t *testing.T) {
 	ledger := roster.Ledger{Epoch: roster.Epoch{Number: 1, Founder: "b", Sponsor: "b", Members: []roster.Member{{Node: "a"}, {Node: "b"}}}}
 	stamp := stamper(func() clock.Timestamp { return clock.Timestamp{Wall: 7} })
 	const start = time.Hour
-	r := roster.New("a", "r", cfg, ledger, stamp, func(string, uint64, uint64) uint64 { return 0 })
+	r := roster.New(alone, cfg, ledger, stamp, func(string, uint64, uint64) uint64 { return 0 })
 	round := uint64(0)
 	settled := func(now time.Duration) bool {
 		round++

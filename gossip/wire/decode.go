@@ -16,8 +16,9 @@ const (
 	entrySize  = 1 + 8
 	knownSize  = 1 + 3
 	markSize   = 1 + originSize + 1
-	memberSize = 1 + 4
+	memberSize = 1 + 5
 	regionSize = 1 + 4
+	endSize    = 1 + 3
 )
 
 // Decode returns the message in frame, which comes without its length prefix.

@@ -84,25 +84,34 @@ func TestDecodeRefuses(t *testing.T) {
 		{"text for a tally", kindStatus, with(packedStatus, "x", 7, 2), "have before"},
 		{"a tally of nobody", kindStatus, with(packedStatus, []byte{}, 7, 2), "a tally of 0 bytes"},
 
-		{"a roster with a field too few", kindRoster, packedRoster[:8], "8 fields, the least is 9"},
+		{"a roster with a field too few", kindRoster, packedRoster[:10], "10 fields, the least is 11"},
 		{"step 0", kindRoster, with(packedRoster, 0, 0), "step 0 is unknown"},
-		{"a step past the last", kindRoster, with(packedRoster, int(roster.Decided)+1, 0), "step 8 is unknown"},
+		{"a step past the last", kindRoster, with(packedRoster, int(roster.Leave)+1, 0), "step 9 is unknown"},
 		{"a step beyond 8 bits", kindRoster, with(packedRoster, 256+int(roster.Ask), 0), "step before"},
 		{"nil for a ballot", kindRoster, with(packedRoster, nil, 3), "ballot before"},
 		{"a ballot with a field too few", kindRoster, with(packedRoster, fields{1}, 2), "1 fields, the least is 2"},
 		{"a proposal without an epoch", kindRoster, with(with(packedRoster, nil, 4), int(roster.Accept), 0), "a decision without an epoch"},
 		{"a decision without an epoch", kindRoster, with(with(packedRoster, nil, 4), int(roster.Decided), 0), "a decision without an epoch"},
-		{"an epoch with a field too few", kindRoster, with(packedRoster, packedEpoch[:6], 4), "6 fields, the least is 7"},
+		{"an epoch with a field too few", kindRoster, with(packedRoster, packedEpoch[:7], 4), "7 fields, the least is 8"},
 		{"epoch 0", kindRoster, with(packedRoster, 0, 4, 0), "epoch 0: epochs count from 1"},
 		{"an epoch without a founder", kindRoster, with(packedRoster, "", 4, 1), "founder: an empty node id"},
 		{"an epoch without members", kindRoster, with(packedRoster, list{}, 4, 2), "an epoch without members"},
 		{"an epoch without a sponsor", kindRoster, with(packedRoster, "", 4, 3), "sponsor: an empty node id"},
 		{"a bar beyond int64", kindRoster, with(packedRoster, uint64(1)<<63, 4, 4), "bar before"},
-		{"a member with a field too few", kindRoster, with(packedRoster, fields{"a", "r", 1}, 4, 2, 0), "3 fields, the least is 4"},
+		{"a member with a field too few", kindRoster, with(packedRoster, fields{"a", "r", "one", 1}, 4, 2, 0), "4 fields, the least is 5"},
 		{"a member of an empty node id", kindRoster, with(packedRoster, "", 4, 2, 0, 0), "member 0: an empty node id"},
 		{"members out of order", kindRoster, with(packedRoster, "c", 4, 2, 0, 0), "member 1: its node is not after"},
 		{"a member twice", kindRoster, with(packedRoster, "a", 4, 2, 1, 0), "member 1: its node is not after"},
-		{"a negative wall time of a member", kindRoster, with(packedRoster, -1, 4, 2, 0, 2), "since before"},
+		{"a negative wall time of a member", kindRoster, with(packedRoster, -1, 4, 2, 0, 3), "since before"},
+		{"a newcomer who does not ask", kindRoster, with(packedRoster, packedAsk[5], 5), "a newcomer who does not ask"},
+		{"nobody who asks", kindRoster, with(packedAsk, nil, 5), "newcomer: an empty node id"},
+		{"a node twice to drop", kindRoster, with(packedRoster, "d", 9, 1), "to drop 1: it is not after"},
+		{"an empty node to drop", kindRoster, with(packedRoster, "", 9, 0), "to drop 0: an empty node id"},
+		{"held out of order", kindRoster, with(packedRoster, list{fields{fields{"e", 1, 0, 0}, 3}, fields{fields{"d", 1, 0, 0}, 3}}, 10), "held: mark 1"},
+		{"an end with a field too few", kindRoster, with(packedRoster, packedEnd[:2], 4, 7, 0), "2 fields, the least is 3"},
+		{"an end of an empty node id", kindRoster, with(packedRoster, "", 4, 7, 0, 0), "end 0: an empty node id"},
+		{"ends out of order", kindRoster, with(packedRoster, "f", 4, 7, 0, 0), "end 0: it names a stream of another node"},
+		{"an end twice", kindRoster, with(packedRoster, "d", 4, 7, 1, 0), "end 1: its node is not after"},
 
 		{"a region with a field too few", kindRoster, with(packedRoster, packedRegion[:3], 4, 6, 0), "3 fields, the least is 4"},
 		{"regions out of order", kindRoster, with(packedRoster, "t", 4, 6, 0, 0), "region 1: its name is not after"},
@@ -146,7 +155,21 @@ func TestDecodeAtBounds(t *testing.T) {
 	members := func(n int) any {
 		var l list
 		for i := range n {
-			l = append(l, fields{fmt.Sprintf("%04d", i), "", 0, 0})
+			l = append(l, fields{fmt.Sprintf("%04d", i), "", "", 0, 0})
+		}
+		return l
+	}
+	ends := func(n int) any {
+		var l list
+		for i := range n {
+			l = append(l, fields{fmt.Sprintf("%04d", i), 1, list{}})
+		}
+		return l
+	}
+	texts := func(n int) any {
+		var l list
+		for i := range n {
+			l = append(l, fmt.Sprintf("%04d", i))
 		}
 		return l
 	}
@@ -190,7 +213,10 @@ func TestDecodeAtBounds(t *testing.T) {
 		{"sponsor", store.MaxNodeID, text, kindRoster, packedRoster, []int{4, 3}},
 		{"node id of a member", store.MaxNodeID, text, kindRoster, packedRoster, []int{4, 2, 1, 0}},
 		{"region of a member", wire.MaxLabel, text, kindRoster, packedRoster, []int{4, 2, 1, 1}},
-		{"region of a newcomer", wire.MaxLabel, text, kindRoster, packedRoster, []int{5}},
+		{"name of a member", wire.MaxLabel, text, kindRoster, packedRoster, []int{4, 2, 1, 2}},
+		{"region of a newcomer", wire.MaxLabel, text, kindRoster, packedAsk, []int{5, 1}},
+		{"ends", roster.MaxEnds, ends, kindRoster, packedRoster, []int{4, 7}},
+		{"nodes to drop", wire.MaxMembers, texts, kindRoster, packedRoster, []int{9}},
 		{"members", wire.MaxMembers, members, kindRoster, packedRoster, []int{4, 2}},
 		{"regions", wire.MaxMembers, regions, kindRoster, packedRoster, []int{4, 6}},
 		{"granters", roster.MaxGranters, nodes, kindRoster, packedRoster, []int{4, 6, 0, 1}},
@@ -342,14 +368,29 @@ func TestAppendAtBounds(t *testing.T) {
 		{"tally", (wire.MaxMembers + 7) / 8, (wire.MaxMembers+7)/8 + 1, tally(func(y *gossip.Tally, n int) { y.Have = make([]byte, n) })},
 		{"least tally", 1, 0, tally(func(y *gossip.Tally, n int) { y.Have = make([]byte, n) })},
 		{"wall of a tally", 0, -1, tally(func(y *gossip.Tally, n int) { y.Floor.Wall = int64(n) })},
-		{"least step", 1, 0, func(n int) gossip.Message { return &gossip.Roster{Message: roster.Message{Step: roster.Step(n)}} }},
-		{"step", int(roster.Decided), int(roster.Decided) + 1, decision(func(m *roster.Message, n int) { m.Step = roster.Step(n) })},
+		{"least step", int(roster.Prepare), 0, func(n int) gossip.Message { return &gossip.Roster{Message: roster.Message{Step: roster.Step(n)}} }},
+		{"step", int(roster.Leave), int(roster.Leave) + 1, decision(func(m *roster.Message, n int) { m.Step = roster.Step(n) })},
 		{"step without an epoch", int(roster.Accepted), int(roster.Decided), func(n int) gossip.Message {
 			return &gossip.Roster{Message: roster.Message{Step: roster.Step(n)}}
 		}},
 		{"node id of a ballot", store.MaxNodeID, store.MaxNodeID + 1, decision(func(m *roster.Message, n int) { m.Ballot.Node = store.NodeID(textOf(n)) })},
 		{"node id of an accepted ballot", store.MaxNodeID, store.MaxNodeID + 1, decision(func(m *roster.Message, n int) { m.Accepted.Node = store.NodeID(textOf(n)) })},
-		{"region of a newcomer", wire.MaxLabel, wire.MaxLabel + 1, decision(func(m *roster.Message, n int) { m.Region = textOf(n) })},
+		{"region of a newcomer", wire.MaxLabel, wire.MaxLabel + 1, func(n int) gossip.Message { return ask(roster.Member{Node: "n", Region: textOf(n)}) }},
+		{"name of a newcomer", wire.MaxLabel, wire.MaxLabel + 1, func(n int) gossip.Message { return ask(roster.Member{Node: "n", Name: textOf(n)}) }},
+		{"nodes to drop", wire.MaxMembers, wire.MaxMembers + 1, decision(func(m *roster.Message, n int) {
+			for i := range n {
+				m.Drop = append(m.Drop, store.NodeID(fmt.Sprintf("%05d", i)))
+			}
+		})},
+		{"ends", roster.MaxEnds, roster.MaxEnds + 1, decision(func(m *roster.Message, n int) {
+			m.Value.Ends = nil
+			for i := range n {
+				m.Value.Ends = append(m.Value.Ends, roster.End{Node: store.NodeID(fmt.Sprintf("%05d", i))})
+			}
+		})},
+		{"marks of an end", 1, 0, decision(func(m *roster.Message, n int) {
+			m.Value.Ends = []roster.End{{Node: "a", Marks: store.Watermarks{{Origin: origin(store.NodeID("ba"[n : n+1])), Seq: 1}}}}
+		})},
 		{"number of an epoch", 1, 0, decision(func(m *roster.Message, n int) { m.Value.Number = uint64(n) })},
 		{"founder", store.MaxNodeID, store.MaxNodeID + 1, decision(func(m *roster.Message, n int) { m.Value.Founder = store.NodeID(textOf(n)) })},
 		{"sponsor", 1, 0, decision(func(m *roster.Message, n int) { m.Value.Sponsor = store.NodeID(textOf(n)) })},

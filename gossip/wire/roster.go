@@ -41,16 +41,30 @@ func (e *Encoder) tally(t *gossip.Tally) {
 }
 
 func (e *Encoder) roster(m *gossip.Roster) {
-	e.array(9)
+	e.array(11)
 	e.uint(uint64(m.Step))
 	e.uint(m.Number)
 	e.ballot(m.Ballot)
 	e.ballot(m.Accepted)
 	e.epoch(&m.Value)
-	e.text(m.Region)
+	if m.Step == roster.Ask {
+		e.member(&m.Who)
+	} else {
+		e.null()
+	}
 	e.stamp(m.Settled)
 	e.stamp(m.W)
 	e.text(string(m.Near))
+	e.nodes(m.Drop)
+	e.marks(m.Held)
+}
+
+func (e *Encoder) member(m *roster.Member) {
+	e.array(5)
+	e.text(string(m.Node))
+	e.text(m.Region)
+	e.text(m.Name)
+	e.timestamp(m.Since)
 }
 
 func (e *Encoder) ballot(b roster.Ballot) {
@@ -64,15 +78,12 @@ func (e *Encoder) epoch(v *roster.Epoch) {
 		e.null()
 		return
 	}
-	e.array(7)
+	e.array(8)
 	e.uint(v.Number)
 	e.text(string(v.Founder))
 	e.array(len(v.Members))
-	for _, m := range v.Members {
-		e.array(4)
-		e.text(string(m.Node))
-		e.text(m.Region)
-		e.timestamp(m.Since)
+	for i := range v.Members {
+		e.member(&v.Members[i])
 	}
 	e.text(string(v.Sponsor))
 	e.timestamp(v.Bar)
@@ -84,6 +95,7 @@ func (e *Encoder) epoch(v *roster.Epoch) {
 		e.uint(r.Since)
 		e.text(string(r.Left))
 	}
+	e.ends(v.Ends)
 }
 
 func (e *Encoder) nodes(ids []store.NodeID) {
@@ -129,16 +141,20 @@ func (c *cursor) tally() *gossip.Tally {
 
 func (c *cursor) roster() (*gossip.Roster, error) {
 	m := &gossip.Roster{}
-	unknown := c.open("roster", 9)
+	unknown := c.open("roster", 11)
 	m.Step = roster.Step(c.uint("step", math.MaxUint8))
 	m.Number = c.uint("number", math.MaxUint64)
 	m.Ballot = c.ballot()
 	m.Accepted = c.ballot()
 	m.Value = c.epoch()
-	m.Region = c.text("region", MaxLabel)
+	if !c.null() {
+		m.Who = c.member("newcomer")
+	}
 	m.Settled = c.stamp("settled")
 	m.W = c.stamp("timestamp W")
 	m.Near = store.NodeID(c.text("nearest node", store.MaxNodeID))
+	m.Drop = c.nodes("drop", MaxMembers)
+	m.Held = c.marks()
 	return m, c.done("roster", unknown, func() error { return checkRoster(m) })
 }
 
@@ -155,13 +171,14 @@ func (c *cursor) epoch() roster.Epoch {
 	if c.null() {
 		return v
 	}
-	unknown := c.open("epoch", 7)
+	unknown := c.open("epoch", 8)
 	v.Number = c.uint("epoch's number", math.MaxUint64)
 	v.Founder = store.NodeID(c.text("founder", store.MaxNodeID))
 	v.Members = c.members()
 	v.Sponsor = store.NodeID(c.text("sponsor", store.MaxNodeID))
 	v.Bar = c.timestamp("bar")
 	v.Regions = c.regions()
+	v.Ends = c.ends()
 	c.skip("epoch", unknown)
 	return v
 }
@@ -227,13 +244,19 @@ func (c *cursor) members() []roster.Member {
 	}
 	members := make([]roster.Member, n)
 	for i := range members {
-		unknown := c.open("member", 4)
-		members[i].Node = store.NodeID(c.text("member's node", store.MaxNodeID))
-		members[i].Region = c.text("member's region", MaxLabel)
-		members[i].Since = c.timestamp("since")
-		c.skip("member", unknown)
+		members[i] = c.member("member")
 	}
 	return members
+}
+
+func (c *cursor) member(what string) roster.Member {
+	unknown := c.open(what, 5)
+	m := roster.Member{Node: store.NodeID(c.text("member's node", store.MaxNodeID))}
+	m.Region = c.text("member's region", MaxLabel)
+	m.Name = c.text("member's name", MaxLabel)
+	m.Since = c.timestamp("since")
+	c.skip(what, unknown)
+	return m
 }
 
 // checkClosed checks c, which may be nil.
@@ -258,11 +281,24 @@ func checkClosed(c *gossip.Closed) error {
 }
 
 func checkRoster(m *gossip.Roster) error {
-	if m.Step < roster.Ask || m.Step > roster.Decided {
+	if m.Step < roster.Ask || m.Step > roster.Leave {
 		return fmt.Errorf("step %d is unknown", m.Step)
 	}
-	if len(m.Region) > MaxLabel {
-		return tooLong("region", len(m.Region), MaxLabel)
+	if m.Step == roster.Ask {
+		if err := checkMember(&m.Who); err != nil {
+			return fmt.Errorf("newcomer: %w", err)
+		}
+	} else if m.Who != (roster.Member{}) {
+		return errors.New("a newcomer who does not ask")
+	}
+	if len(m.Drop) > MaxMembers {
+		return fmt.Errorf("%d nodes to drop, the most is %d", len(m.Drop), MaxMembers)
+	}
+	if err := checkNodes(m.Drop); err != nil {
+		return fmt.Errorf("to drop %w", err)
+	}
+	if err := checkMarks(m.Held); err != nil {
+		return fmt.Errorf("held: %w", err)
 	}
 	for _, b := range [...]roster.Ballot{m.Ballot, m.Accepted} {
 		if len(b.Node) > store.MaxNodeID {
@@ -312,7 +348,10 @@ func checkEpoch(v *roster.Epoch) error {
 	if err := checkTimestamp(v.Bar); err != nil {
 		return fmt.Errorf("bar: %w", err)
 	}
-	return checkRegions(v.Regions)
+	if err := checkRegions(v.Regions); err != nil {
+		return err
+	}
+	return checkEnds(v.Ends)
 }
 
 func checkRegions(regions []roster.Region) error {
@@ -357,10 +396,13 @@ func checkMember(m *roster.Member) error {
 	if len(m.Region) > MaxLabel {
 		return tooLong("region", len(m.Region), MaxLabel)
 	}
+	if len(m.Name) > MaxLabel {
+		return tooLong("name", len(m.Name), MaxLabel)
+	}
 	return checkTimestamp(m.Since)
 }
 
 // isZero reports whether v is none, which travels as nil.
 func isZero(v *roster.Epoch) bool {
-	return v.Number == 0 && v.Founder == "" && len(v.Members) == 0 && v.Sponsor == "" && v.Bar.IsZero() && len(v.Regions) == 0
+	return v.Number == 0 && v.Founder == "" && len(v.Members) == 0 && v.Sponsor == "" && v.Bar.IsZero() && len(v.Regions) == 0 && len(v.Ends) == 0
 }

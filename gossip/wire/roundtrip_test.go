@@ -140,23 +140,37 @@ func drawEpoch(t *rapid.T) roster.Epoch {
 		Number: rapid.Uint64Min(1).Draw(t, "number"), Founder: drawOrigin(t).Node,
 		Sponsor: drawOrigin(t).Node, Bar: drawTimestamp(t),
 	}
-	nodes := rapid.SliceOfNDistinct(rapid.StringN(1, 16, store.MaxNodeID), 1, 8, rapid.ID).Draw(t, "members")
-	slices.Sort(nodes)
-	for _, node := range nodes {
-		v.Members = append(v.Members, roster.Member{
-			Node: store.NodeID(node), Region: rapid.StringN(0, wire.MaxLabel, wire.MaxLabel).Draw(t, "region"), Since: drawTimestamp(t),
-		})
+	for _, node := range append(drawNodes(t, 8), "\xff") {
+		v.Members = append(v.Members, drawMember(t, node))
+	}
+	for _, node := range drawNodes(t, 8) {
+		end := roster.End{Node: node, Epoch: rapid.Uint64().Draw(t, "end's epoch")}
+		for i := range rapid.IntRange(0, 2).Draw(t, "marks") {
+			o := store.Origin{Node: node, Incarnation: store.Incarnation{Start: at(int64(i), 0)}}
+			end.Marks = append(end.Marks, store.Mark{Origin: o, Seq: rapid.Uint64().Draw(t, "seq")})
+		}
+		v.Ends = append(v.Ends, end)
 	}
 	return v
 }
 
+func drawMember(t *rapid.T, node store.NodeID) roster.Member {
+	return roster.Member{
+		Node: node, Region: rapid.StringN(0, wire.MaxLabel, wire.MaxLabel).Draw(t, "region"),
+		Name: rapid.StringN(0, wire.MaxLabel, wire.MaxLabel).Draw(t, "name"), Since: drawTimestamp(t),
+	}
+}
+
 func drawRoster(t *rapid.T) *gossip.Roster {
 	m := &gossip.Roster{Message: roster.Message{
-		Step:   roster.Step(rapid.IntRange(int(roster.Ask), int(roster.Decided)).Draw(t, "step")),
+		Step:   roster.Step(rapid.IntRange(int(roster.Ask), int(roster.Leave)).Draw(t, "step")),
 		Number: rapid.Uint64().Draw(t, "number"), Ballot: drawBallot(t), Accepted: drawBallot(t),
-		Region: rapid.StringN(0, wire.MaxLabel, wire.MaxLabel).Draw(t, "region"),
-		Near:   store.NodeID(rapid.StringN(0, 16, store.MaxNodeID).Draw(t, "near")),
+		Drop: drawNodes(t, 8), Held: drawMarks(t),
+		Near: store.NodeID(rapid.StringN(0, 16, store.MaxNodeID).Draw(t, "near")),
 	}}
+	if m.Step == roster.Ask {
+		m.Who = drawMember(t, drawOrigin(t).Node)
+	}
 	if rapid.Bool().Draw(t, "settled") {
 		m.Settled, m.W = drawTimestamp(t), drawTimestamp(t)
 	}

@@ -83,7 +83,7 @@ func epoch(n int) roster.Epoch {
 	v := roster.Epoch{Number: 8, Founder: "node-0000", Sponsor: "node-0000", Bar: at(9, 2)}
 	for i := range n {
 		v.Members = append(v.Members, roster.Member{
-			Node: store.NodeID(fmt.Sprintf("node-%04d", i)), Region: fmt.Sprint("region-", i%3), Since: at(int64(i), 0),
+			Node: store.NodeID(fmt.Sprintf("node-%04d", i)), Region: fmt.Sprint("region-", i%3), Name: fmt.Sprint("n", i), Since: at(int64(i), 0),
 		})
 	}
 	v.Members[n-1].Since = v.Bar
@@ -93,7 +93,13 @@ func epoch(n int) roster.Epoch {
 		})
 	}
 	v.Regions[0].Left = "node-9999"
+	v.Ends = []roster.End{{Node: "node-a", Epoch: 7, Marks: store.Watermarks{{Origin: origin("node-a"), Seq: 40}}}, {Node: "node-b", Epoch: 8}}
 	return v
+}
+
+// ask is the message in which a newcomer asks to be admitted.
+func ask(who roster.Member) *gossip.Roster {
+	return &gossip.Roster{Message: roster.Message{Step: roster.Ask, Who: who}}
 }
 
 // decided is the message that tells of an epoch of n members.
@@ -181,9 +187,10 @@ func samples() map[string]gossip.Message {
 		},
 		"pull":            &gossip.Pull{From: marks(2), Credit: 3 << 20},
 		"pull-credit":     &gossip.Pull{Credit: wire.MaxCredit},
-		"roster-ask":      &gossip.Roster{Message: roster.Message{Step: roster.Ask, Region: "us-east"}},
-		"roster-prepare":  &gossip.Roster{Message: roster.Message{Step: roster.Prepare, Number: 8, Ballot: ballot}},
-		"roster-promise":  &gossip.Roster{Message: roster.Message{Step: roster.Promise, Number: 8, Ballot: ballot, Accepted: lower, Value: epoch(3)}},
+		"roster-ask":      ask(roster.Member{Node: "node-0005", Region: "us-east", Name: "n5", Since: at(4, 1)}),
+		"roster-leave":    &gossip.Roster{Message: roster.Message{Step: roster.Leave}},
+		"roster-prepare":  &gossip.Roster{Message: roster.Message{Step: roster.Prepare, Number: 8, Ballot: ballot, Drop: []store.NodeID{"node-a"}}},
+		"roster-promise":  &gossip.Roster{Message: roster.Message{Step: roster.Promise, Number: 8, Ballot: ballot, Accepted: lower, Value: epoch(3), Held: store.Watermarks{{Origin: a, Seq: 41}}}},
 		"roster-refuse":   &gossip.Roster{Message: roster.Message{Step: roster.Refuse, Number: 8, Ballot: ballot}},
 		"roster-accept":   &gossip.Roster{Message: roster.Message{Step: roster.Accept, Number: 8, Ballot: ballot, Value: epoch(3)}},
 		"roster-accepted": &gossip.Roster{Message: roster.Message{Step: roster.Accepted, Number: 8, Ballot: ballot}},

@@ -153,7 +153,7 @@ func (h *Host) openStore() error {
 // front. It has no peers yet, so nothing is sent.
 func (h *Host) startNode() error {
 	cfg := h.cfg.Node
-	cfg.ID, cfg.Region = h.identity.Node, h.identity.Region
+	cfg.ID, cfg.Region, cfg.Name = h.identity.Node, h.identity.Region, h.identity.Name
 	if cfg.Draw == nil {
 		cfg.Draw = newDraw()
 	}

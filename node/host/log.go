@@ -90,6 +90,8 @@ func debugFields(e node.Event) []zap.Field {
 		return []zap.Field{zap.Stringer("key", e.Key), zap.Stringer("version", e.Version)}
 	case node.UpdateLost:
 		return []zap.Field{zap.Stringer("key", e.Key), zap.Stringer("loser", e.Loser), zap.Stringer("winner", e.Winner), zap.Bool("doubtful", e.Doubtful)}
+	case node.OfferedAnew:
+		return []zap.Field{zap.Stringer("key", e.Key), zap.Stringer("old", e.Old), zap.Stringer("new", e.New)}
 	case gossip.FloorRaised:
 		return []zap.Field{zap.Stringer("floor", e.Floor)}
 	case node.EntriesMerged:

@@ -32,6 +32,7 @@ var events = []node.Event{
 	gossip.MessageRefused{},
 	node.WriteAccepted{},
 	node.WriteRepeated{},
+	node.OfferedAnew{},
 	node.EntriesMerged{},
 	node.BoundExceeded{},
 	node.BoundKept{},

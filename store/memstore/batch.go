@@ -122,7 +122,7 @@ func (b *batch) Commit(sync bool) error {
 		}
 	}
 	for _, m := range b.marks {
-		s.marks.Set(m.Origin, m.Seq)
+		s.marks.Reset(m.Origin, m.Seq)
 	}
 	for _, m := range b.memos {
 		s.memos[m.name] = m.value

@@ -101,7 +101,13 @@ func (b *batch) SetMark(origin store.Origin, seq uint64) error {
 		return err
 	}
 	defer b.store.use.RUnlock()
-	if err := b.writes.Set(watermarkKey(origin), watermarkRecord(seq), nil); err != nil {
+	var err error
+	if seq == 0 {
+		err = b.writes.Delete(watermarkKey(origin), nil)
+	} else {
+		err = b.writes.Set(watermarkKey(origin), watermarkRecord(seq), nil)
+	}
+	if err != nil {
 		return fmt.Errorf("set watermark of %v: %w", origin, err)
 	}
 	b.marks = append(b.marks, store.Mark{Origin: origin, Seq: seq})
@@ -136,7 +142,7 @@ func (b *batch) Commit(sync bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range b.marks {
-		s.marks.Set(m.Origin, m.Seq)
+		s.marks.Reset(m.Origin, m.Seq)
 	}
 	if b.newest.Compare(s.newest) > 0 {
 		s.newest = b.newest

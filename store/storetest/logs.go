@@ -35,6 +35,17 @@ var logCases = []testCase{
 		wantRows(t, s, o, 0, 10, row(1, "a"), row(2, "b"), row(3, "c"), row(4, "d"), row(5, "e"))
 	}},
 
+	{"a watermark may be set back, and out", func(t *testing.T, s store.Store) {
+		o := origin("fra", 1)
+		logRows(t, s, o, 3, row(1, "a"), row(2, "b"), row(3, "c"))
+		commit(t, s, true, func(b store.Batch) error { return b.SetMark(o, 2) })
+		wantMarks(t, s, store.Watermarks{{Origin: o, Seq: 2}})
+		commit(t, s, true, func(b store.Batch) error { return b.SetMark(o, 0) })
+		wantMarks(t, s, nil)
+		logRows(t, s, o, 1)
+		wantMarks(t, s, store.Watermarks{{Origin: o, Seq: 1}})
+	}},
+
 	{"rows need no watermark", func(t *testing.T, s store.Store) {
 		o := origin("fra", 1)
 		commit(t, s, true, func(b store.Batch) error { return b.Log(o, row(1, "a")) })
