@@ -61,9 +61,11 @@ var mayImport = map[string]place{
 	"node":    {pure: true, ours: []string{"clock", "store", "gossip", "gossip/roster", "gossip/view"}},
 	"node/kv": {pure: true, ours: []string{"clock", "store", "node"}},
 
+	"node/bookmark": {pure: true, ours: []string{"clock", "store"}},
+
 	// The HTTP front ends know nothing of gossip, nor of what runs the node.
-	"node/api":         {ours: []string{"clock", "store", "node", "node/kv"}},
-	"node/api/apitest": {ours: []string{"clock", "store", "store/memstore", "node", "node/kv", "node/api"}},
+	"node/api":         {ours: []string{"clock", "store", "node", "node/kv", "node/bookmark"}},
+	"node/api/apitest": {ours: []string{"clock", "store", "store/memstore", "node", "node/kv", "node/bookmark", "node/api"}},
 	"node/rest":        {ours: []string{"clock", "store", "node", "node/kv", "node/api"}},
 	"node/binding":     {ours: []string{"clock", "store", "node", "node/kv", "node/api"}},
 	"node/admin":       {ours: []string{"clock", "store", "node", "node/host/wan"}, others: []string{prometheus}},
@@ -75,12 +77,12 @@ var mayImport = map[string]place{
 		others: []string{memberlist, msgpack, sockaddr, zap},
 	},
 	"node/host": {
-		ours: []string{"clock", "store", "store/pebblestore", "gossip", "gossip/wire", "node", "node/kv",
+		ours: []string{"clock", "store", "store/pebblestore", "gossip", "gossip/wire", "node", "node/kv", "node/bookmark",
 			"node/api", "node/rest", "node/binding", "node/admin", "node/host/link", "node/host/wan"},
 		others: []string{netutil, pebble, prometheus, zap},
 	},
 
-	"sim": {pure: true, ours: []string{"clock", "store", "store/memstore", "gossip", "gossip/wire", "node", "node/kv"}},
+	"sim": {pure: true, ours: []string{"clock", "store", "store/memstore", "gossip", "gossip/wire", "node", "node/kv", "node/bookmark"}},
 
 	// Models of the rules, which know nothing of the code.
 	"sim/model": {pure: true},

@@ -47,11 +47,9 @@ func (c *HLC) Observe(remote Timestamp, wall int64) error {
 	return nil
 }
 
-// Ahead returns how far remote is beyond the physical clock; negative if behind.
-// A clock set to before 1970 counts as 1970, lest the difference overflow and a
-// timestamp at the end of time pass for one in the past.
+// Ahead returns how far remote is beyond the physical clock; see Reading.Ahead.
 func (c *HLC) Ahead(remote Timestamp, wall int64) time.Duration {
-	return time.Duration(remote.Wall - max(wall, 0))
+	return Reading{Wall: wall}.Ahead(remote)
 }
 
 // Restore moves the clock up to last, the greatest timestamp that the machine

@@ -16,3 +16,10 @@ type Reading struct {
 	// timeouts are measured on.
 	Mono time.Duration
 }
+
+// Ahead returns how far t is beyond the physical clock; negative if behind. A
+// clock set to before 1970 counts as 1970, lest the difference overflow and a
+// timestamp at the end of time pass for one in the past.
+func (r Reading) Ahead(t Timestamp) time.Duration {
+	return time.Duration(t.Wall - max(r.Wall, 0))
+}

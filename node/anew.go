@@ -105,12 +105,12 @@ func (n *Node) offerAnew(now clock.Reading, key store.Key) error {
 	if err != nil || old == nil || !n.excluded(old) {
 		return err
 	}
-	v, err := n.enter(now, Write{
-		Key: key, Value: old.Value, Metadata: old.Metadata, Expires: old.Expires, Delete: old.Tombstone, Request: old.Request,
+	e, err := n.enter(now, Write{
+		Key: key, Value: old.Value, Metadata: old.Metadata, Expires: old.Expires, Delete: old.Tombstone, Request: old.Request, Seen: old.Seen,
 	}, old)
 	if err != nil {
 		return err
 	}
-	n.observe(OfferedAnew{Key: key, Old: old.Version, New: v})
+	n.observe(OfferedAnew{Key: key, Old: old.Version, New: e.Version})
 	return nil
 }

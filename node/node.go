@@ -125,34 +125,37 @@ func (n *Node) Write(now clock.Reading, w Write) (Ticket, error) {
 	if err := n.Ready(now); err != nil {
 		return 0, err
 	}
-	version, err := n.accept(now, w)
+	if err := checkAhead(now, w.Seen, n.cfg.MaxSkew); err != nil {
+		return 0, err
+	}
+	e, err := n.accept(now, w)
 	if err != nil {
 		n.err = err
 		return 0, err
 	}
 	n.ticket++
-	n.replies = append(n.replies, Reply{Ticket: n.ticket, Version: version})
+	n.replies = append(n.replies, Reply{Ticket: n.ticket, Version: e.Version, Seq: e.Seq})
 	return n.ticket, nil
 }
 
-// accept gives w a version above the clock and above what its key holds now,
-// and the next number of this node's origin.
-func (n *Node) accept(now clock.Reading, w Write) (store.Version, error) {
+// accept gives w a version above the clock, above what its key holds now and
+// above what its client has seen, and the next number of this node's origin.
+func (n *Node) accept(now clock.Reading, w Write) (*store.Entry, error) {
 	old, err := n.current(w.Key)
 	if err != nil {
-		return store.Version{}, err
+		return nil, err
 	}
 	if old != nil && w.Request != "" && w.Request == old.Request {
 		n.observe(WriteRepeated{Key: w.Key, Version: old.Version})
-		return old.Version, nil
+		return old, nil
 	}
 	return n.enter(now, w, old)
 }
 
 // enter makes w the entry of its key, which holds old, nil for nothing.
-func (n *Node) enter(now clock.Reading, w Write, old *store.Entry) (store.Version, error) {
-	var above clock.Timestamp
-	if old != nil {
+func (n *Node) enter(now clock.Reading, w Write, old *store.Entry) (*store.Entry, error) {
+	above := w.Seen.Time()
+	if old != nil && old.Version.Timestamp.Compare(above) > 0 {
 		above = old.Version.Timestamp
 	}
 	t := n.hlc.Now(now.Wall, above)
@@ -165,6 +168,7 @@ func (n *Node) enter(now clock.Reading, w Write, old *store.Entry) (store.Versio
 		Version: store.Version{Timestamp: t, Origin: n.own},
 		Seq:     n.seq + 1,
 		Request: w.Request,
+		Seen:    w.Seen.Above(n.engine.Floor()).By(n.own),
 	}
 	if old != nil {
 		e.Known = n.losses.knows(old).By(n.own, n.engine.W())
@@ -176,19 +180,19 @@ func (n *Node) enter(now clock.Reading, w Write, old *store.Entry) (store.Versio
 	}
 	batch := n.open()
 	if err := batch.Put(e); err != nil {
-		return store.Version{}, fmt.Errorf("put %v: %w", e.Key, err)
+		return nil, fmt.Errorf("put %v: %w", e.Key, err)
 	}
 	row := store.Row{Seq: e.Seq, Key: e.Key, Timestamp: t}
 	if err := batch.Log(n.own, row); err != nil {
-		return store.Version{}, fmt.Errorf("log %v: %w", e.Key, err)
+		return nil, fmt.Errorf("log %v: %w", e.Key, err)
 	}
 	if err := (replica{n}).Raise(n.own, e.Seq); err != nil {
-		return store.Version{}, err
+		return nil, err
 	}
 	n.seq = e.Seq
 	n.engine.Wrote(n.own, n.seq)
 	n.observe(WriteAccepted{Key: w.Key, Version: e.Version, Delete: w.Delete})
-	return e.Version, nil
+	return e, nil
 }
 
 // Receive takes in a message from a peer. One that makes no sense is dropped

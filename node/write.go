@@ -16,16 +16,22 @@ type Write struct {
 	// Request is the client's own name for the write, empty for none: a retry under
 	// the same name writes nothing if its key still holds the first one's entry.
 	Request string
+	// Seen is what the client has seen. The write is stamped above it, and whoever
+	// reads the write has seen it too. The caller has made sure that the node
+	// serves it; see Front.Serve.
+	Seen store.Bookmark
 }
 
 // A Ticket is what the node gives for a Write until its Reply, perhaps many
 // turns later. Tickets count up from 1.
 type Ticket uint64
 
-// A Reply says that a Write is done: durable here, under this version.
+// A Reply says that a Write is done: durable here, under this version and as its
+// origin's write number Seq.
 type Reply struct {
 	Ticket  Ticket
 	Version store.Version
+	Seq     uint64
 }
 
 // The longest parts of a write, in bytes, as in Workers KV.

@@ -30,8 +30,10 @@ type checker struct {
 	w        *World
 	streams  map[store.Origin]*stream
 	keys     map[store.Key]*history
-	order    []*history // all keys, as they were first written
-	of       []ledger   // by machine
+	order    []*history             // all keys, as they were first written
+	of       []ledger               // by machine
+	clients  []client               // by author
+	before   map[store.Version]past // by a session's write, what the session had seen
 	calendar calendar
 	known    map[store.Version]knowing
 	limits   gossip.Config
@@ -68,15 +70,21 @@ type ledger struct {
 	floor   clock.Timestamp  // of the last front
 	marks   store.Watermarks // of the last front
 	pending map[node.Ticket]pending
-	issued  map[uint64]node.Write      // accepted here, by ordinal
-	wrote   map[uint64][]store.Version // as what, by ordinal
 	told    told
 	acked   []acknowledged
 	wall    int64 // the greatest that a front stated: for expiry the clock never runs back, restarts included
 }
 
+// A client is what the checker keeps of whoever asks for writes, by ordinal: those
+// that were accepted, and as what.
+type client struct {
+	issued map[uint64]node.Write
+	wrote  map[uint64][]store.Version
+}
+
 // pending is a write that a client waits for.
 type pending struct {
+	op    operation
 	key   store.Key
 	above store.Version // of what the node showed under the key by then
 	// version is the write's, or that of its first try if it is a retry that
@@ -91,11 +99,14 @@ type acknowledged struct {
 }
 
 func newChecker(w *World) *checker {
-	c := &checker{w: w, streams: map[store.Origin]*stream{}, keys: map[store.Key]*history{}, known: map[store.Version]knowing{}, limits: gossip.DefaultConfig()}
+	c := &checker{w: w, streams: map[store.Origin]*stream{}, keys: map[store.Key]*history{}, known: map[store.Version]knowing{}, before: map[store.Version]past{}, limits: gossip.DefaultConfig()}
 	for range w.cfg.Nodes {
 		c.of = append(c.of, ledger{
-			pending: map[node.Ticket]pending{}, issued: map[uint64]node.Write{}, wrote: map[uint64][]store.Version{}, told: newTold(),
+			pending: map[node.Ticket]pending{}, told: newTold(),
 		})
+	}
+	for range w.cfg.Nodes + w.cfg.Sessions {
+		c.clients = append(c.clients, client{map[uint64]node.Write{}, map[uint64][]store.Version{}})
 	}
 	return c
 }
@@ -264,6 +275,10 @@ func hashEntry(e *store.Entry) uint64 {
 		h = mix(h ^ uint64(v.Timestamp.Wall) ^ hashOrigin(v.Origin))
 	}
 	h = mix(h ^ uint64(e.Known.Through.Wall) ^ mix(uint64(e.Known.Maybe.Wall)))
+	for _, s := range e.Seen.Marks {
+		h = mix(h ^ s.Seq ^ uint64(s.Timestamp.Wall) ^ hashOrigin(s.Origin))
+	}
+	h = mix(h ^ uint64(e.Seen.Through.Wall))
 	if e.Tombstone {
 		h = mix(^h)
 	}
@@ -308,16 +323,20 @@ func (c *checker) accepted(m *machine, t node.Ticket, op operation, write node.W
 		c.w.violated("reply", m, "gives ticket %d twice", t)
 		return
 	}
-	p := pending{key: op.key, version: m.version, found: m.found}
+	p := pending{op: op, key: op.key, version: m.version, found: m.found}
 	if e, err := m.front.Entries.Get(op.key); err == nil {
 		p.above = e.Version
 	}
 	l.pending[t] = p
-	l.issued[op.ordinal] = write
+	by := c.clients[op.author]
+	by.issued[op.ordinal] = write
+	if op.session != nil {
+		c.sessionAccepted(m, op, p.version)
+	}
 	if !p.found {
-		l.wrote[op.ordinal] = append(l.wrote[op.ordinal], p.version)
+		by.wrote[op.ordinal] = append(by.wrote[op.ordinal], p.version)
 		c.wrote(m, op.key, p.version, marks)
-	} else if c.w.stats.Repeated++; !l.wroteBy(op.ordinal, p.version) {
+	} else if c.w.stats.Repeated++; !by.wroteBy(op.ordinal, p.version) {
 		c.w.violated("reply", m, "takes %v for the first try of a write to %v, which it is not", p.version, p.key)
 	}
 }
@@ -346,6 +365,9 @@ func (c *checker) replied(m *machine, r node.Reply) {
 		return
 	}
 	c.w.stats.Acknowledged++
+	if p.op.session != nil {
+		c.w.wrote(p.op.session, p.op, r)
+	}
 	l.acked = append(l.acked, acknowledged{p.key, r.Version})
 	if r.Version.Compare(h.acked) > 0 {
 		h.acked = r.Version

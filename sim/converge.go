@@ -32,6 +32,9 @@ func (c *checker) difference() *difference {
 		if n := len(c.of[m.index].pending); n > 0 {
 			return &difference{m, fmt.Sprintf("%s owes %d replies", m.peer.ID, n)}
 		}
+		if why := c.unserved(m); why != "" {
+			return &difference{m, why}
+		}
 		if d := lacking(m, first); d != nil {
 			return d
 		}
@@ -99,7 +102,7 @@ func (c *checker) live(m *machine) ([]*store.Entry, error) {
 }
 
 func same(a, b *store.Entry) bool {
-	return a.Key == b.Key && a.Version == b.Version && a.Seq == b.Seq && a.Expires == b.Expires && a.Request == b.Request && a.Known.Equal(b.Known) &&
+	return a.Key == b.Key && a.Version == b.Version && a.Seq == b.Seq && a.Expires == b.Expires && a.Request == b.Request && a.Known.Equal(b.Known) && a.Seen.Equal(b.Seen) &&
 		bytes.Equal(a.Value, b.Value) && bytes.Equal(a.Metadata, b.Metadata)
 }
 

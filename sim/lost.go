@@ -127,7 +127,7 @@ func (c *checker) unseen(old, now *store.Entry) bool {
 	return true
 }
 
-// wroteBy reports whether v is what m once made of the operation.
-func (l *ledger) wroteBy(ordinal uint64, v store.Version) bool {
-	return slices.Contains(l.wrote[ordinal], v)
+// wroteBy reports whether v is what a machine once made of the operation.
+func (c *client) wroteBy(ordinal uint64, v store.Version) bool {
+	return slices.Contains(c.wrote[ordinal], v)
 }

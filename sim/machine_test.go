@@ -175,6 +175,15 @@ func (s oneEntry) Get(key store.Key) (*store.Entry, error) {
 
 // What the checker does not see it cannot refute: each of these is an error
 // that it must notice.
+// twoEntries returns an entry that m shows and one of its key that supersedes it.
+func twoEntries(t *testing.T, m *machine) (older, newer *store.Entry) {
+	t.Helper()
+	older = anEntry(t, m)
+	e := *older
+	e.Version.Timestamp.Wall++
+	return older, &e
+}
+
 func TestCheckerNotices(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -262,6 +271,36 @@ func TestCheckerNotices(t *testing.T) {
 			m.front.Entries = oneEntry{m.front.Entries, &e}
 			w.check.showed(m)
 		}, "C9"},
+		{"a session shown less than it had written", func(t *testing.T, w *World, m *machine) {
+			older, newer := twoEntries(t, m)
+			s := w.sessions[0]
+			s.past.learn(fact{older.Key, newer.Version, wroteIt})
+			w.check.sessionRead(m, s, older.Key, older)
+		}, "C8"},
+		{"a session shown nothing of what it had read", func(t *testing.T, w *World, m *machine) {
+			held := anEntry(t, m)
+			s := w.sessions[0]
+			w.check.sessionRead(m, s, held.Key, held)
+			w.check.sessionRead(m, s, held.Key, nil)
+		}, "C8"},
+		{"a list with less than what the writer of a read value had seen", func(t *testing.T, w *World, m *machine) {
+			older, newer := twoEntries(t, m)
+			w.check.before[newer.Version] = past{{older.Key, newer.Version, readIt}}
+			s := w.sessions[0]
+			w.check.sawEntry(s, newer)
+			w.check.sessionListed(m, s, store.Key{}, store.Key{Namespace: "\xff"}, []*store.Entry{older})
+		}, "C8"},
+		{"a session's write that loses to what it had seen", func(t *testing.T, w *World, m *machine) {
+			older, newer := twoEntries(t, m)
+			op := operation{key: older.Key, session: w.sessions[0], past: past{{older.Key, newer.Version, readIt}}}
+			w.check.sessionAccepted(m, op, older.Version)
+		}, "C8"},
+		{"a bookmark that is lost", func(t *testing.T, w *World, m *machine) {
+			s := w.sessions[0]
+			v := store.Version{Origin: store.Origin{Node: m.peer.ID}, Timestamp: m.front.W}
+			s.token, s.op.machine = w.bookmarks.Seal(store.Bookmark{}.Note(v, 1)), m.index
+			w.attempt(s)
+		}, "C8"},
 		{"an inbox without end", func(t *testing.T, w *World, m *machine) {
 			m.inbox = make([]input, maxInbox+w.cfg.Nodes+1)
 			w.check.bounds(m)

@@ -14,6 +14,8 @@ const (
 	PeerUp               // a machine learns that another is there
 	PeerDown             // a machine learns, perhaps wrongly, that another is gone
 	Asked                // a client asks a machine for a read or a write
+	Roamed               // a session asks a machine, for the first time …
+	Again                // … or again where it was behind
 	Began                // a fault begins
 	Ended                // a fault ends
 	Healed               // the safety phase is over
@@ -26,7 +28,7 @@ const (
 	Told                 // a node tells its observer of an event
 )
 
-var kinds = [...]string{"wake", "synced", "doomed", "arrived", "peer up", "peer down", "asked", "fault begins", "fault ends", "healed", "probed",
+var kinds = [...]string{"wake", "synced", "doomed", "arrived", "peer up", "peer down", "asked", "roamed", "again", "fault begins", "fault ends", "healed", "probed",
 	"sent", "lost", "refused", "replied", "read", "told"}
 
 func (k Kind) String() string { return kinds[k] }
@@ -41,7 +43,7 @@ type happening struct {
 	last    uint64
 	kind    Kind
 	machine int
-	other   int    // the peer, or the sender
+	other   int    // the peer, the sender, or the session
 	id      uint64 // by kind: a message's hash, a fault's index, an operation's ordinal, a life
 	data    []byte // an encoded message
 }

@@ -44,9 +44,9 @@ func (c *checker) written(m *machine, key store.Key, e *store.Entry) {
 		c.w.violated("I3", m, "reads %s, a value that nobody wrote", describe(e))
 		return
 	}
-	w, issued := c.of[author].issued[ordinal]
+	w, issued := c.clients[author].issued[ordinal]
 	if !issued || w.Delete || w.Key != key || w.Expires != e.Expires || !bytes.Equal(w.Metadata, e.Metadata) {
-		c.w.violated("I3", m, "reads %s, not what operation %d on machine %d wrote", describe(e), ordinal, author)
+		c.w.violated("I3", m, "reads %s, not what operation %d of client %d wrote", describe(e), ordinal, author)
 	}
 }
 

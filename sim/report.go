@@ -26,6 +26,11 @@ type Result struct {
 type Stats struct {
 	Writes, Acknowledged, Refused uint64
 	Reads, ReadsInTurn            uint64 // the latter between an apply and its sync
+	Lists                         uint64 // of sessions
+	SessionsServed                uint64 // operations of sessions that were done,
+	SessionsWaited                uint64 // that were asked again where a machine was behind,
+	SessionsRefused               uint64 // that were given up as behind, or as ahead of a clock,
+	SessionsGaveUp                uint64 // and that the session never heard the end of
 	Repeated                      uint64 // writes whose first try was found
 	Lost                          uint64 // updates that a node told of as lost
 	NobodyHome                    uint64 // operations on a machine that was down
@@ -155,6 +160,8 @@ func (r *Result) Report(took time.Duration) string {
 	line("faults", "%s", s.faults())
 	line("clients", "%d writes, %d acknowledged, %d refused; %d reads, %d of them within a turn; %d met nobody",
 		s.Writes, s.Acknowledged, s.Refused, s.Reads, s.ReadsInTurn, s.NobodyHome)
+	line("sessions", "%d operations served, %d asked again, %d refused, %d never answered; %d of them lists",
+		s.SessionsServed, s.SessionsWaited, s.SessionsRefused, s.SessionsGaveUp, s.Lists)
 	line("crashes", "left %d open turns on the disk and lost %d", s.Survived, s.Dropped)
 	line("messages", "%d sent, %d bytes; %d lost on the way, %d at machines that were down, %d at full inboxes; %d repeated; %d received",
 		s.Sent, s.SentBytes, s.LostOnTheWay, s.LostDown, s.LostFull, s.Duplicated, s.Received)

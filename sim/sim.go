@@ -30,6 +30,8 @@ type Config struct {
 	// Keys is how many keys the clients use; half of all operations touch one of
 	// the first four. Default 64.
 	Keys int
+	// Sessions is how many clients roam, each with a bookmark. Default 6.
+	Sessions int
 	// MaxSkew is that of the nodes, and the clocks of the machines keep to it.
 	// Default 500 ms.
 	MaxSkew time.Duration
@@ -57,7 +59,7 @@ type Step struct {
 	At      time.Duration
 	Kind    Kind
 	Machine int // to which it happens, or which sends
-	Other   int // the peer
+	Other   int // the peer, or the session
 	// ID is by Kind: what names a message for its draws or, when it arrived, a hash
 	// of its bytes; a fault's ID; the ordinal of an operation; a ticket.
 	ID    uint64
@@ -79,6 +81,7 @@ func (cfg Config) withDefaults() Config {
 	setDefault(&cfg.Settle, 10*time.Second)
 	setDefault(&cfg.Pace, 150*time.Millisecond)
 	setDefault(&cfg.Keys, 64)
+	setDefault(&cfg.Sessions, 6)
 	setDefault(&cfg.Links, Datagrams+Links(below(Draw(cfg.Seed, "links"), 2)))
 	setDefault(&cfg.MaxSkew, 500*time.Millisecond)
 	return cfg
@@ -104,6 +107,7 @@ func (cfg Config) Validate() error {
 		{"Settle", int64(cfg.Settle), int64(time.Millisecond), int64(MaxFor)},
 		{"Pace", int64(cfg.Pace), int64(time.Microsecond), int64(MaxFor)},
 		{"Keys", int64(cfg.Keys), hotKeys, 1 << 30},
+		{"Sessions", int64(cfg.Sessions), 1, 1 << 20},
 		{"Links", int64(cfg.Links), int64(Datagrams), int64(Streams)},
 		{"MaxSkew", int64(cfg.MaxSkew), int64(time.Millisecond), int64(time.Minute)},
 	} {

@@ -50,6 +50,10 @@ func TestSeeds(t *testing.T) {
 		all.LostDown += r.Stats.LostDown
 		all.Repeated += r.Stats.Repeated
 		all.Lost += r.Stats.Lost
+		all.SessionsServed += r.Stats.SessionsServed
+		all.SessionsWaited += r.Stats.SessionsWaited
+		all.SessionsRefused += r.Stats.SessionsRefused
+		all.SessionsGaveUp += r.Stats.SessionsGaveUp
 	}
 	if *seeds < 40 {
 		return // too few to expect everything
@@ -72,6 +76,10 @@ func TestSeeds(t *testing.T) {
 		{"a message reached a machine that was down", all.LostDown},
 		{"a retry found its first try", all.Repeated},
 		{"an update was lost", all.Lost},
+		{"a session was served", all.SessionsServed},
+		{"a session had to wait", all.SessionsWaited},
+		{"a session waited in vain", all.SessionsRefused},
+		{"a session never heard how its write ended", all.SessionsGaveUp},
 	} {
 		if sometimes.n == 0 {
 			t.Errorf("in no seed did it happen that %s", sometimes.what)

@@ -21,6 +21,13 @@ type operation struct {
 	key     store.Key
 	ttl     time.Duration // 0 for none
 	request string        // the client's own name for it, empty for none
+
+	author int // the machine, or the session after all machines
+	// Of a session's write: whose it is, and what that had seen, by its bookmark
+	// and by what the checker knows.
+	session *session
+	seen    store.Bookmark
+	past    past
 }
 
 type opKind uint8
@@ -29,6 +36,7 @@ const (
 	opRead opKind = iota
 	opPut
 	opDelete
+	opList
 )
 
 const (
@@ -46,7 +54,7 @@ func (cfg Config) opAt(machine int, ordinal uint64) time.Duration {
 
 func (cfg Config) operation(machine int, ordinal uint64) operation {
 	draw := Draw(cfg.Seed, "operation", uint64(machine), ordinal)
-	op := operation{machine: machine, ordinal: ordinal, key: cfg.pickKey(mix(draw))}
+	op := operation{machine: machine, author: machine, ordinal: ordinal, key: cfg.pickKey(mix(draw))}
 	switch kind := below(draw, 100); {
 	case kind < 40:
 		op.kind = opRead
@@ -91,10 +99,10 @@ const valueHead = 12
 var valueSizes = table{{0, 0}, {32768, 64}, {58982, 512}, {64881, 8 << 10}, {65536, 64 << 10}}
 
 // value returns what op puts: no other operation puts the same.
-func (cfg Config) value(machine int, ordinal uint64) []byte {
-	draw := Draw(cfg.Seed, "value", uint64(machine), ordinal)
+func (cfg Config) value(author int, ordinal uint64) []byte {
+	draw := Draw(cfg.Seed, "value", uint64(author), ordinal)
 	v := make([]byte, valueHead+int(valueSizes.at(draw)))
-	binary.BigEndian.PutUint32(v, uint32(machine))
+	binary.BigEndian.PutUint32(v, uint32(author))
 	binary.BigEndian.PutUint64(v[4:], ordinal)
 	for i := valueHead; i < len(v); i++ {
 		v[i] = byte(draw >> (i % 8 * 8))
@@ -103,15 +111,15 @@ func (cfg Config) value(machine int, ordinal uint64) []byte {
 }
 
 // authorOf returns which operation puts v, if one does.
-func (cfg Config) authorOf(v []byte) (machine int, ordinal uint64, ok bool) {
-	if len(v) < valueHead || binary.BigEndian.Uint32(v) >= uint32(cfg.Nodes) {
+func (cfg Config) authorOf(v []byte) (author int, ordinal uint64, ok bool) {
+	if len(v) < valueHead || binary.BigEndian.Uint32(v) >= uint32(cfg.Nodes+cfg.Sessions) {
 		return 0, 0, false
 	}
-	machine, ordinal = int(binary.BigEndian.Uint32(v)), binary.BigEndian.Uint64(v[4:])
-	if !bytes.Equal(v, cfg.value(machine, ordinal)) {
+	author, ordinal = int(binary.BigEndian.Uint32(v)), binary.BigEndian.Uint64(v[4:])
+	if !bytes.Equal(v, cfg.value(author, ordinal)) {
 		return 0, 0, false
 	}
-	return machine, ordinal, true
+	return author, ordinal, true
 }
 
 // plan puts a machine's operation in the queue, if it comes before the end.
@@ -144,6 +152,9 @@ func (w *World) write(m *machine, now clock.Reading, op operation) {
 	if err != nil {
 		w.stats.Refused++
 		w.effect(Step{Kind: Refused, Machine: m.index, ID: op.ordinal, Note: err.Error()})
+		if op.session != nil {
+			op.session.refused(op)
+		}
 		return
 	}
 	w.stats.Writes++
@@ -152,12 +163,12 @@ func (w *World) write(m *machine, now clock.Reading, op operation) {
 
 // writeOf returns what op asks for, which a retry asks again to the letter.
 func (w *World) writeOf(now clock.Reading, op operation) node.Write {
-	if first, ok := w.check.of[op.machine].issued[op.ordinal]; ok {
+	if first, ok := w.check.clients[op.author].issued[op.ordinal]; ok {
 		return first
 	}
-	write := node.Write{Key: op.key, Delete: op.kind == opDelete, Request: op.request}
+	write := node.Write{Key: op.key, Delete: op.kind == opDelete, Request: op.request, Seen: op.seen}
 	if op.kind == opPut {
-		write.Value = w.cfg.value(op.machine, op.ordinal)
+		write.Value = w.cfg.value(op.author, op.ordinal)
 		if op.ordinal%3 == 0 {
 			write.Metadata = fmt.Appendf(nil, `{"op":%d}`, op.ordinal)
 		}
@@ -180,6 +191,11 @@ func (w *World) read(m *machine, op operation) {
 	}
 	now := m.clocks.read(w.now)
 	e, err := node.Read(now, m.front, op.key)
+	w.showed(m, now, op, e, err)
+}
+
+// showed has the checker look at what m showed a client, or why it did not.
+func (w *World) showed(m *machine, now clock.Reading, op operation, e *store.Entry, err error) {
 	id := uint64(0)
 	switch {
 	case err == nil:

@@ -8,6 +8,7 @@ import (
 	"hearsay/gossip"
 	"hearsay/gossip/wire"
 	"hearsay/node"
+	"hearsay/node/bookmark"
 	"hearsay/store"
 	"hearsay/store/memstore"
 )
@@ -20,12 +21,15 @@ type World struct {
 	ladder   ladder
 	network  network
 	machines []*machine
+	sessions []*session
 	byID     map[store.NodeID]int
 	faults   []Fault
 	lasting  []bool // of the faults: it began and did not end
 	encoder  *wire.Encoder
 	check    *checker
-	stats    Stats
+
+	bookmarks bookmark.Key
+	stats     Stats
 
 	healed    bool
 	converged time.Duration // from the healing on
@@ -38,7 +42,7 @@ func New(cfg Config) *World {
 	if err := cfg.Validate(); err != nil {
 		panic(err)
 	}
-	w := &World{cfg: cfg.withDefaults(), byID: map[store.NodeID]int{}, encoder: wire.NewEncoder()}
+	w := &World{cfg: cfg.withDefaults(), byID: map[store.NodeID]int{}, encoder: wire.NewEncoder(), bookmarks: bookmark.NewKey("sim", nil)}
 	w.faults = w.cfg.Faults
 	if w.faults == nil {
 		w.faults = w.cfg.Plan()
@@ -67,6 +71,11 @@ func New(cfg Config) *World {
 	for _, m := range w.machines {
 		w.meet(m, bootCause, false)
 		w.plan(m, 0)
+	}
+	for i := range w.cfg.Sessions {
+		s := &session{number: i}
+		w.sessions = append(w.sessions, s)
+		w.planSession(s, 0)
 	}
 	for i, f := range w.faults {
 		w.push(happening{at: f.At, kind: Began, id: uint64(i)})
@@ -140,6 +149,10 @@ func (w *World) pass(h *happening) {
 		w.news(h)
 	case Asked:
 		w.ask(m, h.id)
+	case Roamed:
+		w.roam(w.sessions[h.other], h.id)
+	case Again:
+		w.again(w.sessions[h.other], h.id)
 	case Began:
 		w.begin(int(h.id))
 	case Ended:

@@ -118,6 +118,9 @@ type Entry struct {
 	Request string
 	// Known is what the write's origin knew of the other versions of Key.
 	Known Known
+	// Seen is what the write's client had seen, by the bookmark that it presented.
+	// Whoever reads the entry has thereby seen it too.
+	Seen Bookmark
 }
 
 // Supersedes reports whether e wins over old. A nil old loses to anything.
@@ -145,8 +148,10 @@ func (e *Entry) ValueSize() int64 {
 const (
 	// entryOverhead is about what an entry's version, number and lengths take.
 	entryOverhead = 64
-	// knownOverhead is about what a known version takes beside its node's name.
+	// knownOverhead and seenOverhead are about what a known version and a seen mark
+	// take beside their node's name.
 	knownOverhead = 32
+	seenOverhead  = 40
 	// manifestOverhead is about what a manifest takes beside its hashes.
 	manifestOverhead = 32
 )
@@ -160,6 +165,9 @@ func (e *Entry) Size() int {
 	}
 	if e.Manifest != nil {
 		n += manifestOverhead + len(e.Manifest.Hashes)*len(Hash{})
+	}
+	for _, s := range e.Seen.Marks {
+		n += seenOverhead + len(s.Origin.Node)
 	}
 	return n
 }

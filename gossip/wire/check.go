@@ -108,7 +108,10 @@ func checkEntry(e *store.Entry) error {
 	if err := checkVersion(e.Version); err != nil {
 		return err
 	}
-	return checkKnown(e.Known)
+	if err := checkKnown(e.Known); err != nil {
+		return err
+	}
+	return checkSeen(e.Seen)
 }
 
 func checkKnown(k store.Known) error {
@@ -127,6 +130,24 @@ func checkKnown(k store.Known) error {
 		}
 		if i > 0 && k.Versions[i-1].Origin.Compare(v.Origin) >= 0 {
 			return fmt.Errorf("known version %d: its origin is not after the one before", i)
+		}
+	}
+	return nil
+}
+
+func checkSeen(b store.Bookmark) error {
+	if err := checkTimestamp(b.Through); err != nil {
+		return fmt.Errorf("seen through: %w", err)
+	}
+	if n := len(b.Marks); n > store.MaxMarks {
+		return fmt.Errorf("%d seen marks, the most is %d", n, store.MaxMarks)
+	}
+	for i, s := range b.Marks {
+		if err := checkVersion(store.Version{Timestamp: s.Timestamp, Origin: s.Origin}); err != nil {
+			return fmt.Errorf("seen mark %d: %w", i, err)
+		}
+		if i > 0 && b.Marks[i-1].Origin.Compare(s.Origin) >= 0 {
+			return fmt.Errorf("seen mark %d: its origin is not after the one before", i)
 		}
 	}
 	return nil

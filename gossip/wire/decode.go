@@ -13,8 +13,9 @@ import (
 const (
 	originSize = 1 + 2 + 3
 	rowSize    = 1 + 3
-	entrySize  = 1 + 8
+	entrySize  = 1 + 9
 	knownSize  = 1 + 3
+	seenSize   = 1 + 4
 	markSize   = 1 + originSize + 1
 	memberSize = 1 + 5
 	regionSize = 1 + 4
@@ -132,7 +133,7 @@ func (c *cursor) entries(f *gossip.Frame, origins []store.Origin) {
 	for i := range f.Entries {
 		e := &store.Entry{}
 		f.Entries[i] = e
-		unknown := c.open("entry", 8)
+		unknown := c.open("entry", 9)
 		if c.null() {
 			e.Seq, e.Version = rowSeq(f, last[i]), rowVersion(f, last[i])
 		} else {
@@ -144,6 +145,7 @@ func (c *cursor) entries(f *gossip.Frame, origins []store.Origin) {
 		e.Key = store.Key{Namespace: namespace, Name: c.text("name", store.MaxName)}
 		c.content(e)
 		e.Known = c.known(origins)
+		e.Seen = c.seen(origins)
 		c.skip("entry", unknown)
 		if c.err != nil {
 			return
@@ -202,6 +204,25 @@ func (c *cursor) known(origins []store.Origin) store.Known {
 	}
 	c.skip("known", unknown)
 	return k
+}
+
+func (c *cursor) seen(origins []store.Origin) store.Bookmark {
+	if c.null() {
+		return store.Bookmark{}
+	}
+	unknown := c.open("seen", 3)
+	b := store.Bookmark{Through: c.timestamp("seen through")}
+	for range c.list("seen marks", seenSize) {
+		unknown := c.open("seen mark", 4)
+		m := store.Mark{Origin: c.refer("seen origin", origins), Seq: c.uint("seen seq", math.MaxUint64)}
+		b.Marks = append(b.Marks, store.Seen{Mark: m, Timestamp: c.timestamp("seen mark")})
+		c.skip("seen mark", unknown)
+		if c.err != nil {
+			break
+		}
+	}
+	c.skip("seen", unknown)
+	return b
 }
 
 func (c *cursor) status() (*gossip.Status, error) {

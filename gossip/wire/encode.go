@@ -120,7 +120,7 @@ func (e *Encoder) frame(f *gossip.Frame) {
 	}
 	e.array(len(f.Entries))
 	for i, en := range f.Entries {
-		e.array(8)
+		e.array(9)
 		e.version(en, e.refs[i])
 		if i > 0 && en.Key.Namespace == f.Entries[i-1].Key.Namespace {
 			e.null()
@@ -147,6 +147,9 @@ func (e *Encoder) resolve(f *gossip.Frame) {
 		}
 		for _, v := range en.Known.Versions {
 			e.refer(v.Origin)
+		}
+		for _, s := range en.Seen.Marks {
+			e.refer(s.Origin)
 		}
 	}
 }
@@ -196,6 +199,7 @@ func (e *Encoder) content(en *store.Entry) {
 		e.text(en.Request)
 	}
 	e.known(en.Known)
+	e.bookmark(en.Seen)
 }
 
 func (e *Encoder) known(k store.Known) {
@@ -211,6 +215,22 @@ func (e *Encoder) known(k store.Known) {
 		e.array(3)
 		e.uint(uint64(e.refer(v.Origin)))
 		e.timestamp(v.Timestamp)
+	}
+}
+
+func (e *Encoder) bookmark(b store.Bookmark) {
+	if b.IsZero() {
+		e.null()
+		return
+	}
+	e.array(3)
+	e.timestamp(b.Through)
+	e.array(len(b.Marks))
+	for _, s := range b.Marks {
+		e.array(4)
+		e.uint(uint64(e.refer(s.Origin)))
+		e.uint(s.Seq)
+		e.timestamp(s.Timestamp)
 	}
 }
 

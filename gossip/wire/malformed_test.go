@@ -40,7 +40,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a byte that begins no value", kindFrame, with(packedFrame, raw{0xc1}, 1), "byte 0xc1 begins no value"},
 		{"such a byte in what is skipped", kindPull, append(packedPull, raw{0xc1}), "byte 0xc1 begins no value"},
 		{"a frame with a field too few", kindFrame, packedFrame[:4], "4 fields, the least is 5"},
-		{"an entry with a field too few", kindFrame, with(packedFrame, packedEntry[:7], 3, 0), "entry before"},
+		{"an entry with a field too few", kindFrame, with(packedFrame, packedEntry[:8], 3, 0), "entry before"},
 
 		{"no origin", kindFrame, with(packedFrame, list{}, 0), "version's origin"},
 		{"no origin, and none needed", kindFrame, fields{list{}, 41, list{one}, list{packedEntry}, packedFacts}, "an empty node id"},
@@ -66,6 +66,11 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a known version of an origin past the table", kindFrame, with(packedFrame, 2, 3, 1, 7, 4, 0, 0), "known origin before"},
 		{"known versions out of order", kindFrame, with(packedFrame, 1, 3, 1, 7, 4, 0, 0), "known version 1: its origin is not after"},
 		{"a known wall time beyond int64", kindFrame, with(packedFrame, uint64(1)<<63, 3, 1, 7, 4, 1, 1), "known version before"},
+
+		{"a bookmark with a field too few", kindFrame, with(packedFrame, packedSeen[:2], 3, 1, 8), "2 fields, the least is 3"},
+		{"a seen mark of an origin past the table", kindFrame, with(packedFrame, 2, 3, 1, 8, 2, 0, 0), "seen origin before"},
+		{"seen marks out of order", kindFrame, with(packedFrame, 1, 3, 1, 8, 2, 0, 0), "seen mark 1: its origin is not after"},
+		{"a seen wall time beyond int64", kindFrame, with(packedFrame, uint64(1)<<63, 3, 1, 8, 2, 1, 2), "seen mark before"},
 
 		{"marks out of order", kindStatus, with(packedStatus, "c", 0, 0, 0, 0), "mark 1: its origin is not after"},
 		{"a mark twice", kindStatus, with(packedStatus, "b", 0, 0, 0, 0), "mark 1: its origin is not after"},
@@ -312,6 +317,12 @@ func TestAppendAtBounds(t *testing.T) {
 		})},
 		{"wall of what is known through", 0, -1, entry(func(e *store.Entry, n int) { e.Known.Through.Wall = int64(n) })},
 		{"wall of what may be known", 0, -1, entry(func(e *store.Entry, n int) { e.Known.Maybe.Wall = int64(n) })},
+		{"seen marks", store.MaxMarks, store.MaxMarks + 1, entry(func(e *store.Entry, n int) { e.Seen.Marks = seenMarks(n) })},
+		{"wall of a seen mark", 0, -1, entry(func(e *store.Entry, n int) {
+			e.Seen.Marks = seenMarks(1)
+			e.Seen.Marks[0].Timestamp.Wall = int64(n)
+		})},
+		{"wall of what is seen through", 0, -1, entry(func(e *store.Entry, n int) { e.Seen.Through.Wall = int64(n) })},
 		{"wall of a row", 0, -1, func(n int) gossip.Message {
 			f := put()
 			f.Rows[0].Timestamp.Wall = int64(n)

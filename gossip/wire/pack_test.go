@@ -90,11 +90,12 @@ var (
 	packedOrigin = fields{"a", 1, 0, 0}
 	packedFacts  = fields{0, 0, 0, 0, 0}
 	packedKnown  = fields{3, 0, 4, 0, list{fields{0, 5, 0}, fields{1, 6, 0}}}
-	packedEntry  = fields{nil, "ns", "one", []byte("1"), nil, 0, nil, nil}
+	packedSeen   = fields{3, 0, list{fields{0, 2, 5, 0}, fields{1, 3, 6, 0}}}
+	packedEntry  = fields{nil, "ns", "one", []byte("1"), nil, 0, nil, nil, nil}
 	packedFrame  = fields{
 		list{packedOrigin, fields{"b", 1, 0, 0}}, 41,
 		list{fields{0, 5, 0}, fields{1, 6, 0}},
-		list{packedEntry, fields{fields{1, 9, 7, 0}, nil, "two", []byte("2"), []byte("{}"), 0, "r1", packedKnown}},
+		list{packedEntry, fields{fields{1, 9, 7, 0}, nil, "two", []byte("2"), []byte("{}"), 0, "r1", packedKnown, packedSeen}},
 		packedFacts,
 	}
 	packedClosed = fields{7, 0, []byte{0}}

@@ -69,7 +69,20 @@ func drawEntry(t *rapid.T, key store.Key, origins []store.Origin) *store.Entry {
 	if rapid.Bool().Draw(t, "knows") {
 		e.Known = drawKnown(t)
 	}
+	if rapid.Bool().Draw(t, "saw") {
+		e.Seen = drawBookmark(t)
+	}
 	return e
+}
+
+func drawBookmark(t *rapid.T) store.Bookmark {
+	b := store.Bookmark{Through: drawTimestamp(t)}
+	origins := rapid.SliceOfNDistinct(rapid.Custom(drawOrigin), 0, store.MaxMarks, rapid.ID).Draw(t, "seen origins")
+	slices.SortFunc(origins, store.Origin.Compare)
+	for _, o := range origins {
+		b.Marks = append(b.Marks, store.Seen{Mark: store.Mark{Origin: o, Seq: rapid.Uint64().Draw(t, "seq")}, Timestamp: drawTimestamp(t)})
+	}
+	return b
 }
 
 func drawKnown(t *rapid.T) store.Known {

@@ -43,6 +43,15 @@ func knownVersions(n int) []store.Version {
 	return vs
 }
 
+// seenMarks are n of as many origins.
+func seenMarks(n int) []store.Seen {
+	var marks []store.Seen
+	for i, v := range knownVersions(n) {
+		marks = append(marks, store.Seen{Mark: store.Mark{Origin: v.Origin, Seq: uint64(i)}, Timestamp: v.Timestamp})
+	}
+	return marks
+}
+
 // put is the frame of one write.
 func put() *gossip.Frame {
 	o := origin("node-a")
@@ -150,6 +159,10 @@ func samples() map[string]gossip.Message {
 		{Timestamp: at(2, 0), Origin: a}, {Timestamp: at(8, 0), Origin: origin("node-d")},
 	}}
 	mixed.Entries[2].Known.Through = at(5, 0)
+	mixed.Entries[2].Seen = store.Bookmark{Through: at(2, 1), Marks: []store.Seen{
+		{Mark: store.Mark{Origin: b, Seq: 899}, Timestamp: at(7, 0)}, {Mark: store.Mark{Origin: origin("node-e"), Seq: 3}, Timestamp: at(6, 0)},
+	}}
+	mixed.Entries[3].Seen.Through = at(6, 0)
 
 	most := clock.Timestamp{Wall: math.MaxInt64, Logical: math.MaxUint32}
 	far := store.Origin{Node: "z", Incarnation: store.Incarnation{Start: most, Nonce: math.MaxUint32}}

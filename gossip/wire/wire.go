@@ -16,9 +16,10 @@
 //	origin  [node, start wall, start logical, nonce]
 //	mark    [origin, seq]
 //	row     [entry, wall, logical]
-//	entry   [version, namespace, name, value, metadata, expires, request, known]
+//	entry   [version, namespace, name, value, metadata, expires, request, known, seen]
 //	version [origin, seq, wall, logical]
 //	known   nil or [through wall, through logical, maybe wall, maybe logical, [[origin, wall, logical]…]]
+//	seen    nil or [through wall, through logical, [[origin, seq, wall, logical]…]]
 //	facts   [W wall, W logical, floor wall, floor logical, epoch]
 //	closed  [wall, logical, lags]
 //	tag     nil or [view's id, config]
@@ -33,15 +34,15 @@
 // Text is str, values and metadata are bin, numbers are unsigned. What repeats
 // within a frame is written once:
 //
-//   - The origins at its head are a table, which versions and what an entry knows
-//     index. The first is the frame's own.
+//   - The origins at its head are a table, which versions, what an entry knows and
+//     what its writer had seen index. The first is the frame's own.
 //   - An entry without a version (nil) is what the frame's origin wrote as the
 //     last of the rows that name it: origin, number and timestamp are that row's.
 //   - An entry without a namespace is in that of the entry before it.
 //
 // An entry without a value is a tombstone. A live entry always has one, perhaps
 // of no bytes: a nil Value of a live entry decodes as an empty one. No request is
-// nil, and so is knowing nothing.
+// nil, and so is knowing nothing or having seen nothing.
 //
 // A field is only ever added at the end of its array. Decoders skip fields that
 // they do not know, so nodes of two releases can talk; but what a node skips it

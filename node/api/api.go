@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"hearsay/node"
+	"hearsay/node/bookmark"
 	"hearsay/node/kv"
 	"hearsay/store"
 )
@@ -30,11 +31,15 @@ type Backend interface {
 	// Fresher returns a channel that is closed when views are fresher, or nil if
 	// they never will be: the node has stopped. Take it before the view.
 	Fresher() <-chan struct{}
+	// Newer is Fresher for views that hold more, fresher or not.
+	Newer() <-chan struct{}
 	// Write has the node accept ws, in order, and waits until all are
 	// acknowledged. It returns their replies in the same order. The node keeps
 	// what ws point to.
 	Write(ctx context.Context, ws []node.Write) ([]node.Reply, error)
 	Identity() Identity
+	// Bookmarks returns the key that signs the cluster's bookmarks.
+	Bookmarks() bookmark.Key
 }
 
 // Identity says which node this is.

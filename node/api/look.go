@@ -1,13 +1,16 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"hearsay/node"
 	"hearsay/node/kv"
+	"hearsay/store"
 )
 
 const (
@@ -24,67 +27,120 @@ const (
 
 // Look returns a view for the read r, and has the answer state its staleness:
 // how many seconds old the newest write may be that it does not show. If r says
-// how stale it may be at most, Look waits for such a view, and refuses if none
-// comes in time. The caller closes the view.
+// how stale it may be at most, or what its client has seen, Look waits for such a
+// view, and refuses if none comes in time. The view notes what is read through
+// it, for Saw. The caller closes it.
 func Look(w http.ResponseWriter, r *http.Request, b Backend) (*kv.View, error) {
-	limit, limited, err := seconds(r.Header, headerMaxStaleness)
+	d, err := demanded(r, b)
 	if err != nil {
 		return nil, err
+	}
+	if d.limit, d.limited, err = seconds(r.Header, headerMaxStaleness); err != nil {
+		return nil, err
+	}
+	v, err := d.await(r, b, func(v *kv.View) { state(w.Header(), v) })
+	if err != nil {
+		return nil, err
+	}
+	v.Watch(d.seen)
+	return v, nil
+}
+
+// Follow returns a view for the write r that shows what its client has seen, and
+// what that is beyond what is everywhere. It waits for one as Look does. The caller closes the view.
+func Follow(r *http.Request, b Backend) (*kv.View, store.Bookmark, error) {
+	d, err := demanded(r, b)
+	if err != nil {
+		return nil, store.Bookmark{}, err
+	}
+	v, err := d.await(r, b, func(*kv.View) {})
+	if err != nil {
+		return nil, store.Bookmark{}, err
+	}
+	return v, d.seen.Above(v.Front.Floor), nil
+}
+
+// A demand is what a request asks of the view that it is answered from.
+type demand struct {
+	seen    store.Bookmark
+	limited bool
+	limit   time.Duration // of the staleness, if limited
+	wait    time.Duration
+}
+
+// demanded returns what any request may ask.
+func demanded(r *http.Request, b Backend) (d demand, err error) {
+	if d.seen, err = seenBy(r.Header, b.Bookmarks()); err != nil {
+		return d, err
 	}
 	wait, given, err := seconds(r.Header, headerWait)
 	switch {
 	case err != nil:
-		return nil, err
+		return d, err
 	case !given:
 		wait = defaultWait
 	case wait > maxWait:
-		return nil, invalid("Invalid %s of %s. It must be at most %.0f seconds.", headerWait, r.Header.Get(headerWait), maxWait.Seconds())
+		return d, invalid("Invalid %s of %s. It must be at most %.0f seconds.", headerWait, r.Header.Get(headerWait), maxWait.Seconds())
 	}
-	if limited {
-		return await(w, r, b, limit, wait)
-	}
-	v := b.View()
-	state(w.Header(), v)
-	return v, nil
+	d.wait = wait
+	return d, nil
 }
 
-// await is Look for a view that is at most so stale.
-func await(w http.ResponseWriter, r *http.Request, b Backend, limit, wait time.Duration) (*kv.View, error) {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
+// unmet returns why v will not do, nil if it will. No later view will do either
+// if final.
+func (d *demand) unmet(v *kv.View) (err error, final bool) {
+	if err := v.Front.Serve(v.Now, d.seen); err != nil {
+		return unserved(err, d.wait), !errors.Is(err, node.ErrBehind)
+	}
+	stale, known := v.Front.Staleness(v.Now)
+	if d.limited && (!known || stale > d.limit) {
+		return tooStale(stale, known, d.limit, d.wait), false
+	}
+	return nil, false
+}
+
+// await returns a view that d is met by. It shows each that it looks at to shown.
+func (d *demand) await(r *http.Request, b Backend, shown func(*kv.View)) (*kv.View, error) {
+	next := b.Fresher
+	if len(d.seen.Marks) > 0 {
+		next = b.Newer
+	}
+	var timer *time.Timer
 	for over := false; ; {
-		fresher := b.Fresher()
+		wake := next()
 		v := b.View()
-		stale, known := state(w.Header(), v)
-		if known && stale <= limit {
+		shown(v)
+		unmet, final := d.unmet(v)
+		if unmet == nil {
 			return v, nil
 		}
 		v.Close()
 		switch {
-		case fresher == nil:
+		case wake == nil:
 			return nil, ErrStopped
-		case over:
-			return nil, tooStale(stale, known, limit, wait)
+		case over, final:
+			return nil, unmet
+		case timer == nil:
+			timer = time.NewTimer(d.wait)
+			defer timer.Stop()
 		}
 		select {
-		case <-fresher:
+		case <-wake:
 		case <-timer.C:
-			over = true // but look once more, to say how stale the node is by now
+			over = true // but look once more, to say how things are by now
 		case <-r.Context().Done():
 			return nil, r.Context().Err()
 		}
 	}
 }
 
-// state has the answer state the staleness of v, and returns it.
-func state(h http.Header, v *kv.View) (stale time.Duration, known bool) {
-	stale, known = v.Front.Staleness(v.Now)
-	if known {
+// state has the answer state the staleness of v.
+func state(h http.Header, v *kv.View) {
+	if stale, known := v.Front.Staleness(v.Now); known {
 		h.Set(headerStaleness, strconv.FormatFloat(stale.Seconds(), 'f', 3, 64))
 	} else {
 		h.Set(headerStaleness, "unknown")
 	}
-	return stale, known
 }
 
 func tooStale(stale time.Duration, known bool, limit, wait time.Duration) error {

@@ -111,6 +111,7 @@ func (h *handler) get(w http.ResponseWriter, r *http.Request, ref, key string, q
 		return err
 	}
 	e, err := v.Get(ns, key)
+	api.Saw(w.Header(), h.backend, v) // absent or not
 	if errors.Is(err, store.ErrNotFound) {
 		return &kv.Error{Status: 404, Code: kv.CodeKeyNotFound, Reason: http.StatusText(404)}
 	}
@@ -170,18 +171,24 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, ref string, chec
 	}
 	api.Versioned(w.Header(), replies[0].Version)
 	api.Written(w.Header())
+	api.Wrote(w.Header(), h.backend, write.Seen, replies...)
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
 
 func (h *handler) checked(r *http.Request, ref string, check func(v *kv.View, ns string) (node.Write, error)) (node.Write, error) {
-	v := h.backend.View()
+	v, seen, err := api.Follow(r, h.backend)
+	if err != nil {
+		return node.Write{}, err
+	}
 	defer v.Close()
 	ns, err := h.resolve(r, v, ref)
 	if err != nil {
 		return node.Write{}, err
 	}
-	return check(v, ns)
+	write, err := check(v, ns)
+	write.Seen = seen
+	return write, err
 }
 
 // A listed is a kv.Listed as the runtime reads it: metadata is a string of JSON.
@@ -211,6 +218,7 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request, ref string, q url
 	if err != nil {
 		return err
 	}
+	api.Saw(w.Header(), h.backend, v)
 	p := page{Keys: make([]listed, len(keys.Keys)), Complete: keys.Cursor == "", Cursor: keys.Cursor}
 	for i, k := range keys.Keys {
 		p.Keys[i] = listed{Name: k.Name, Expiration: k.Expires, Metadata: string(k.Metadata)}
@@ -250,6 +258,7 @@ func (h *handler) bulkGet(w http.ResponseWriter, r *http.Request, ref string) er
 	if err != nil {
 		return err
 	}
+	api.Saw(w.Header(), h.backend, v)
 	shape := api.Shape{JSON: body.Type == "json", Metadata: body.WithMetadata}
 	api.WriteJSON(w, http.StatusOK, shape.Object(found))
 	return nil

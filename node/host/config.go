@@ -24,6 +24,10 @@ type Config struct {
 	Dir string
 	// Cluster is the cluster's id, 1 to 64 bytes. Nodes of another are refused.
 	Cluster string
+	// ClusterKey is the cluster's secret, at most 1 KiB, which signs bookmarks. Every
+	// node has the same. Without one anybody can make a bookmark, and so have
+	// clients wait for writes that nobody made.
+	ClusterKey []byte
 	// Region is where the node stands, 1 to 64 bytes.
 	Region string
 	// Name is a label for people, at most 64 bytes. Empty is the start of the
@@ -71,6 +75,9 @@ type Config struct {
 	Log   *zap.Logger // nil is silent
 }
 
+// maxKey bounds the cluster's secret, in bytes.
+const maxKey = 1 << 10
+
 // maxLabel bounds the names of cluster, region and node, in bytes.
 const maxLabel = 64
 
@@ -110,6 +117,9 @@ func (c Config) Validate() error {
 		if len(l.value) < l.min || len(l.value) > maxLabel {
 			return fmt.Errorf("host: %s has %d bytes, must have %d to %d", l.name, len(l.value), l.min, maxLabel)
 		}
+	}
+	if n := len(c.ClusterKey); n > maxKey {
+		return fmt.Errorf("host: ClusterKey has %d bytes, must have at most %d", n, maxKey)
 	}
 	for _, n := range []struct {
 		name  string

@@ -28,6 +28,8 @@ type front struct {
 	// risen is closed when W rises above this front's, and when there is no
 	// latest front any more. Those that follow with the same W share it.
 	risen chan struct{}
+	// replaced is closed when there is a newer front, or none any more.
+	replaced chan struct{}
 	// release takes back one use. The last one closes the snapshot.
 	release func()
 }
@@ -41,7 +43,7 @@ func newFronts(closing func(error)) *fronts {
 // publish makes f the latest front and owns it from here on. It must not run
 // beside itself or close.
 func (s *fronts) publish(f *node.Front) {
-	next := &front{Front: *f}
+	next := &front{Front: *f, replaced: make(chan struct{})}
 	next.release = func() { s.release(next) }
 	next.uses.Store(1) // the latest is in use by being the latest
 	s.open.Add(1)
@@ -59,6 +61,7 @@ func (s *fronts) publish(f *node.Front) {
 	if !same {
 		close(old.risen)
 	}
+	close(old.replaced)
 	old.release()
 }
 
@@ -67,6 +70,15 @@ func (s *fronts) publish(f *node.Front) {
 func (s *fronts) risen() <-chan struct{} {
 	if f := s.latest.Load(); f != nil {
 		return f.risen
+	}
+	return nil
+}
+
+// replaced returns a channel that is closed when there is a newer front than the
+// latest, or nil if there will be none. Take it before the front.
+func (s *fronts) replaced() <-chan struct{} {
+	if f := s.latest.Load(); f != nil {
+		return f.replaced
 	}
 	return nil
 }
@@ -100,6 +112,7 @@ func (s *fronts) release(f *front) {
 func (s *fronts) close() {
 	if f := s.latest.Swap(nil); f != nil {
 		close(f.risen)
+		close(f.replaced)
 		f.release()
 	}
 	s.done()

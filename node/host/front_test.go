@@ -192,3 +192,25 @@ func TestFrontsTellWhenWRises(t *testing.T) {
 		t.Errorf("after close: told %t, another channel %t, want only the first", told(last), f.risen() != nil)
 	}
 }
+
+func TestFrontsTellOfEachNewOne(t *testing.T) {
+	f := noClosingError(t)
+	f.publish(&node.Front{Entries: &watched{t: t}})
+	first := f.replaced()
+	f.publish(&node.Front{Entries: &watched{t: t}})
+	select {
+	case <-first:
+	default:
+		t.Error("not told of a front with the same W")
+	}
+	second := f.replaced()
+	f.close()
+	select {
+	case <-second:
+	default:
+		t.Error("not told of the end")
+	}
+	if f.replaced() != nil {
+		t.Error("after close there is another channel")
+	}
+}

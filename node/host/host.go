@@ -22,6 +22,7 @@ import (
 	"hearsay/node"
 	"hearsay/node/admin"
 	"hearsay/node/api"
+	"hearsay/node/bookmark"
 	"hearsay/node/host/link"
 	"hearsay/node/kv"
 	"hearsay/store"
@@ -44,16 +45,17 @@ type Host struct {
 
 	api, admin net.Listener // admin is nil if there is no admin port
 
-	identity api.Identity
-	started  time.Time
-	opened   time.Duration // Reading.Mono
-	ready    atomic.Bool   // it was once
-	progress atomic.Pointer[node.Progress]
-	lookDue  time.Duration // Reading.Mono at which the loop renews progress
-	leaving  atomic.Bool
-	running  bool // the loop's goroutine was started
-	closing  sync.Once
-	closed   error
+	identity  api.Identity
+	bookmarks bookmark.Key
+	started   time.Time
+	opened    time.Duration // Reading.Mono
+	ready     atomic.Bool   // it was once
+	progress  atomic.Pointer[node.Progress]
+	lookDue   time.Duration // Reading.Mono at which the loop renews progress
+	leaving   atomic.Bool
+	running   bool // the loop's goroutine was started
+	closing   sync.Once
+	closed    error
 }
 
 var (
@@ -119,6 +121,7 @@ func (h *Host) name() {
 		name = string(id[:8])
 	}
 	h.identity = api.Identity{Cluster: h.cfg.Cluster, Node: id, Name: name, Region: h.cfg.Region}
+	h.bookmarks = bookmark.NewKey(h.cfg.Cluster, h.cfg.ClusterKey)
 	h.log = h.log.With(zap.String("node", name))
 	h.log.Info("data directory opened", zap.String("dir", h.dir.path), zap.String("id", string(id)), zap.Bool("new", h.dir.fresh))
 }
@@ -213,6 +216,12 @@ func (h *Host) View() *kv.View {
 
 // Fresher implements api.Backend.
 func (h *Host) Fresher() <-chan struct{} { return h.fronts.risen() }
+
+// Newer implements api.Backend.
+func (h *Host) Newer() <-chan struct{} { return h.fronts.replaced() }
+
+// Bookmarks implements api.Backend.
+func (h *Host) Bookmarks() bookmark.Key { return h.bookmarks }
 
 // Write has the node accept ws and waits until all are acknowledged. Writes of
 // up to 1 MiB together share one turn; more take several, one after another. The

@@ -40,7 +40,22 @@ type View struct {
 	Cluster string
 	// Release is called by Close, to let the front go; nil is allowed.
 	Release func()
+
+	witness *node.Witness
 }
+
+// Watch has v note what is read through it from now on, by a client that had
+// seen seen before.
+func (v *View) Watch(seen store.Bookmark) {
+	v.witness = &node.Witness{Snapshot: v.Front.Entries, Seen: seen}
+	f := *v.Front
+	f.Entries = v.witness
+	v.Front = &f
+}
+
+// Seen returns what the client has seen that v watches, its reads through v
+// included. What is everywhere goes without saying.
+func (v *View) Seen() store.Bookmark { return v.witness.Seen.Above(v.Front.Floor) }
 
 // Close releases the front. It is called once.
 func (v *View) Close() {

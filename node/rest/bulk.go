@@ -13,6 +13,7 @@ import (
 	"hearsay/node"
 	"hearsay/node/api"
 	"hearsay/node/kv"
+	"hearsay/store"
 )
 
 const (
@@ -98,11 +99,12 @@ func bulkWrite[T any](h *handler, w http.ResponseWriter, r *http.Request, rt rou
 	if err != nil {
 		return err
 	}
-	ws, err := checkList(h, rt, items, check)
+	ws, seen, err := checkList(h, r, rt, items, check)
 	if err != nil {
 		return err
 	}
-	written, err := h.writeSlices(r.Context(), ws)
+	replies, err := h.writeSlices(r.Context(), ws)
+	written := len(replies)
 	switch {
 	case err != nil && written == 0:
 		return err
@@ -115,48 +117,58 @@ func bulkWrite[T any](h *handler, w http.ResponseWriter, r *http.Request, rt rou
 		out.Unsuccessful = append(out.Unsuccessful, rest.Key.Name)
 	}
 	api.Written(w.Header())
+	api.Wrote(w.Header(), h.backend, seen, replies...)
 	ok(w, out, nil)
 	return nil
 }
 
-func checkList[T any](h *handler, rt route, items []T, check func(*kv.View, T) (node.Write, error)) ([]node.Write, error) {
-	v := h.backend.View()
+// checkList returns the writes that check makes of items, and what their client
+// has seen.
+func checkList[T any](h *handler, r *http.Request, rt route, items []T, check func(*kv.View, T) (node.Write, error)) (ws []node.Write, seen store.Bookmark, err error) {
+	v, seen, err := api.Follow(r, h.backend)
+	if err != nil {
+		return nil, seen, err
+	}
 	defer v.Close()
 	if err := v.CheckNamespace(rt.namespace); err != nil {
-		return nil, err
+		return nil, seen, err
 	}
-	ws := make([]node.Write, len(items))
+	ws = make([]node.Write, len(items))
 	for i := range items {
 		w, err := check(v, items[i])
 		var e *kv.Error
 		switch {
 		case errors.As(err, &e):
-			return nil, &kv.Error{Status: e.Status, Code: e.Code, Reason: fmt.Sprintf("item %d: %s", i, e.Reason)}
+			return nil, seen, &kv.Error{Status: e.Status, Code: e.Code, Reason: fmt.Sprintf("item %d: %s", i, e.Reason)}
 		case err != nil:
-			return nil, err
+			return nil, seen, err
 		}
+		w.Seen = seen
 		ws[i] = w
 	}
-	return ws, nil
+	return ws, seen, nil
 }
 
-// writeSlices returns how many of ws, counted from the first, were acknowledged.
-func (h *handler) writeSlices(ctx context.Context, ws []node.Write) (written int, err error) {
-	for written < len(ws) {
+// writeSlices returns the replies of those of ws, counted from the first, that
+// were acknowledged.
+func (h *handler) writeSlices(ctx context.Context, ws []node.Write) (replies []node.Reply, err error) {
+	for len(replies) < len(ws) {
 		n, size := 0, 0
-		for _, w := range ws[written:min(written+maxSliceWrites, len(ws))] {
+		rest := ws[len(replies):]
+		for _, w := range rest[:min(maxSliceWrites, len(rest))] {
 			size += len(w.Key.Name) + len(w.Value) + len(w.Metadata)
 			if n > 0 && size > maxSliceBytes {
 				break
 			}
 			n++
 		}
-		if _, err := h.backend.Write(ctx, ws[written:written+n]); err != nil {
-			return written, err
+		done, err := h.backend.Write(ctx, rest[:n])
+		if err != nil {
+			return replies, err
 		}
-		written += n
+		replies = append(replies, done...)
 	}
-	return written, nil
+	return replies, nil
 }
 
 // parseList reads a JSON list item by item. Of one that is too long it only
@@ -232,6 +244,7 @@ func (h *handler) bulkGet(w http.ResponseWriter, r *http.Request, rt route) erro
 	if err != nil {
 		return err
 	}
+	api.Saw(w.Header(), h.backend, v)
 	shape := api.Shape{JSON: body.Type == "json", Metadata: body.WithMetadata, Expiration: body.WithMetadata}
 	ok(w, map[string]json.RawMessage{"values": shape.Object(found)}, nil)
 	return nil

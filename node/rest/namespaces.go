@@ -58,6 +58,7 @@ func (h *handler) listNamespaces(w http.ResponseWriter, r *http.Request, _ route
 	if err != nil {
 		return err
 	}
+	api.Saw(w.Header(), h.backend, v)
 	switch q.Get("order") {
 	case "", "id": // as they are
 	case "title":
@@ -90,13 +91,10 @@ func (h *handler) createNamespace(w http.ResponseWriter, r *http.Request, _ rout
 	if err != nil {
 		return err
 	}
-	v := h.backend.View()
-	n, ws, err := v.CreateNamespace(title)
-	v.Close()
-	if err != nil {
-		return err
-	}
-	return h.change(w, r, ws, show(n))
+	return h.change(w, r, func(v *kv.View) ([]node.Write, any, error) {
+		n, ws, err := v.CreateNamespace(title)
+		return ws, show(n), err
+	})
 }
 
 func (h *handler) getNamespace(w http.ResponseWriter, r *http.Request, rt route) error {
@@ -106,6 +104,7 @@ func (h *handler) getNamespace(w http.ResponseWriter, r *http.Request, rt route)
 	}
 	defer v.Close()
 	n, err := v.Namespace(rt.namespace)
+	api.Saw(w.Header(), h.backend, v)
 	if err != nil {
 		return err
 	}
@@ -118,33 +117,41 @@ func (h *handler) renameNamespace(w http.ResponseWriter, r *http.Request, rt rou
 	if err != nil {
 		return err
 	}
-	v := h.backend.View()
-	n, ws, err := v.RenameNamespace(rt.namespace, title)
-	v.Close()
-	if err != nil {
-		return err
-	}
-	return h.change(w, r, ws, show(n))
+	return h.change(w, r, func(v *kv.View) ([]node.Write, any, error) {
+		n, ws, err := v.RenameNamespace(rt.namespace, title)
+		return ws, show(n), err
+	})
 }
 
 func (h *handler) deleteNamespace(w http.ResponseWriter, r *http.Request, rt route) error {
-	v := h.backend.View()
-	ws, err := v.DeleteNamespace(rt.namespace)
+	return h.change(w, r, func(v *kv.View) ([]node.Write, any, error) {
+		ws, err := v.DeleteNamespace(rt.namespace)
+		return ws, nil, err
+	})
+}
+
+// change has the node accept what plan changes about a namespace, and answers with
+// what it returns beside.
+func (h *handler) change(w http.ResponseWriter, r *http.Request, plan func(*kv.View) ([]node.Write, any, error)) error {
+	v, seen, err := api.Follow(r, h.backend)
+	if err != nil {
+		return err
+	}
+	ws, result, err := plan(v)
 	v.Close()
 	if err != nil {
 		return err
 	}
-	return h.change(w, r, ws, nil)
-}
-
-// change has the node accept what changes a namespace, and answers with result.
-func (h *handler) change(w http.ResponseWriter, r *http.Request, ws []node.Write, result any) error {
+	for i := range ws {
+		ws[i].Seen = seen
+	}
 	replies, err := h.backend.Write(r.Context(), ws)
 	if err != nil {
 		return err
 	}
 	api.Versioned(w.Header(), replies[len(replies)-1].Version)
 	api.Written(w.Header())
+	api.Wrote(w.Header(), h.backend, seen, replies...)
 	ok(w, result, nil)
 	return nil
 }

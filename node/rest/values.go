@@ -47,6 +47,7 @@ func (h *handler) listKeys(w http.ResponseWriter, r *http.Request, rt route) err
 	if err != nil {
 		return err
 	}
+	api.Saw(w.Header(), h.backend, v)
 	result := make([]listed, len(page.Keys))
 	for i, k := range page.Keys {
 		result[i] = listed{Name: k.Name, Expiration: k.Expires, Metadata: k.Metadata}
@@ -68,6 +69,7 @@ func (h *handler) entry(w http.ResponseWriter, r *http.Request, rt route) (*stor
 		return nil, err
 	}
 	e, err := v.Get(rt.namespace, rt.key)
+	api.Saw(w.Header(), h.backend, v) // absent or not
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, &kv.Error{Status: 404, Code: kv.CodeKeyNotFound, Reason: "key not found"}
 	}
@@ -125,7 +127,7 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, rt route, check 
 	if err != nil {
 		return err
 	}
-	write, err := h.checked(rt, check)
+	write, err := h.checked(r, rt, check)
 	if err != nil {
 		return err
 	}
@@ -136,15 +138,21 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, rt route, check 
 	}
 	api.Versioned(w.Header(), replies[0].Version)
 	api.Written(w.Header())
+	api.Wrote(w.Header(), h.backend, write.Seen, replies...)
 	ok(w, nil, nil)
 	return nil
 }
 
-func (h *handler) checked(rt route, check func(*kv.View) (node.Write, error)) (node.Write, error) {
-	v := h.backend.View()
+func (h *handler) checked(r *http.Request, rt route, check func(*kv.View) (node.Write, error)) (node.Write, error) {
+	v, seen, err := api.Follow(r, h.backend)
+	if err != nil {
+		return node.Write{}, err
+	}
 	defer v.Close()
 	if err := v.CheckNamespace(rt.namespace); err != nil {
 		return node.Write{}, err
 	}
-	return check(v)
+	write, err := check(v)
+	write.Seen = seen
+	return write, err
 }

@@ -61,9 +61,14 @@ func known(n int) store.Known {
 	return store.Known{Through: clock.Timestamp{Wall: 1}, Versions: slices.Repeat([]store.Version{{Origin: store.Origin{Node: "n"}}}, n)}
 }
 
+// seen has n marks.
+func seen(n int) store.Bookmark {
+	return store.Bookmark{Through: clock.Timestamp{Wall: 1}, Marks: slices.Repeat([]store.Seen{{Mark: store.Mark{Origin: store.Origin{Node: "n"}, Seq: 300}}}, n)}
+}
+
 func TestParseRefuses(t *testing.T) {
 	whole := appendEntry(nil, &store.Entry{
-		Metadata: []byte("{}"), Expires: 1, Seq: 1 << 40, Request: "r", Known: known(store.MaxKnown),
+		Metadata: []byte("{}"), Expires: 1, Seq: 1 << 40, Request: "r", Known: known(store.MaxKnown), Seen: seen(store.MaxMarks),
 		Version: store.Version{Timestamp: clock.Timestamp{Wall: 1 << 40}, Origin: store.Origin{Node: "fra"}},
 	})
 	if _, err := parseEntry(store.Key{}, whole); err != nil {
@@ -78,6 +83,7 @@ func TestParseRefuses(t *testing.T) {
 		"unknown format":             append([]byte{recordFormat + 1}, whole[1:]...),
 		"unknown flag":               append([]byte{recordFormat, 0x80}, whole[2:]...),
 		"too much known":             appendEntry(nil, &store.Entry{Known: known(store.MaxKnown + 1)}),
+		"too much seen":              appendEntry(nil, &store.Entry{Seen: seen(store.MaxMarks + 1)}),
 		"tombstone with a value":     {recordFormat, flagTombstone, 1, 0, 0, 1, 0, 0, 1, 'v'},
 		"wall past its bound":        {recordFormat, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1, 0, 0, 1, 0, 0, 1},
 		"logical past its bound":     {recordFormat, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 1, 0, 0, 1},
@@ -114,7 +120,7 @@ func TestParseRefuses(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(appendEntry(nil, &store.Entry{Value: []byte("v"), Metadata: []byte("{}"), Expires: -1, Seq: 1}))
 	f.Add(appendEntry(nil, &store.Entry{Tombstone: true, Seq: 1 << 63}))
-	f.Add(appendEntry(nil, &store.Entry{Seq: 1, Request: "r", Known: known(2), Value: []byte("v")}))
+	f.Add(appendEntry(nil, &store.Entry{Seq: 1, Request: "r", Known: known(2), Seen: seen(2), Value: []byte("v")}))
 	f.Add(appendRow(nil, store.Row{Seq: 1, Key: store.Key{Namespace: "ns", Name: "a"}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if e, err := parseEntry(store.Key{}, b); err == nil {

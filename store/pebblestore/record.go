@@ -13,10 +13,11 @@ import (
 // release can tell an old one from its own. Numbers are varints; text and bytes
 // carry their length, but for the last one.
 //
-//	entry      format flags version seq [expires] [request] [known] [metadata] value or manifest
+//	entry      format flags version seq [expires] [request] [known] [seen] [metadata] value or manifest
 //	manifest   life number size chunk-bytes hash…
 //	version    timestamp node start nonce
 //	known      through maybe count version…
+//	seen       through count [seq version]…
 //	row        format timestamp namespace name
 //	watermark  format seq
 //	newest     format timestamp
@@ -30,7 +31,8 @@ const (
 	flagRequest
 	flagKnown
 	flagManifest
-	allFlags = flagTombstone | flagExpires | flagMetadata | flagRequest | flagKnown | flagManifest
+	flagSeen
+	allFlags = flagTombstone | flagExpires | flagMetadata | flagRequest | flagKnown | flagManifest | flagSeen
 )
 
 func appendEntry(b []byte, e *store.Entry) []byte {
@@ -53,6 +55,9 @@ func appendEntry(b []byte, e *store.Entry) []byte {
 	if e.Manifest != nil {
 		flags |= flagManifest
 	}
+	if !e.Seen.IsZero() {
+		flags |= flagSeen
+	}
 	b = append(b, recordFormat, flags)
 	b = appendVersion(b, e.Version)
 	b = binary.AppendUvarint(b, e.Seq)
@@ -64,6 +69,9 @@ func appendEntry(b []byte, e *store.Entry) []byte {
 	}
 	if !e.Known.IsZero() {
 		b = appendKnown(b, e.Known)
+	}
+	if !e.Seen.IsZero() {
+		b = appendSeen(b, e.Seen)
 	}
 	if e.Metadata != nil {
 		b = appendBytes(b, string(e.Metadata))
@@ -93,6 +101,9 @@ func parseEntry(key store.Key, b []byte) (*store.Entry, error) {
 	}
 	if flags&flagKnown != 0 {
 		e.Known = r.known()
+	}
+	if flags&flagSeen != 0 {
+		e.Seen = r.seen()
 	}
 	var metadata []byte
 	if flags&flagMetadata != 0 {
@@ -134,6 +145,16 @@ func appendKnown(b []byte, k store.Known) []byte {
 	b = binary.AppendUvarint(b, uint64(len(k.Versions)))
 	for _, v := range k.Versions {
 		b = appendVersion(b, v)
+	}
+	return b
+}
+
+func appendSeen(b []byte, k store.Bookmark) []byte {
+	b = appendTimestamp(b, k.Through)
+	b = binary.AppendUvarint(b, uint64(len(k.Marks)))
+	for _, s := range k.Marks {
+		b = binary.AppendUvarint(b, s.Seq)
+		b = appendVersion(b, store.Version{Timestamp: s.Timestamp, Origin: s.Origin})
 	}
 	return b
 }
@@ -305,6 +326,20 @@ func (r *record) manifest() *store.Manifest {
 		r.fail()
 	}
 	return m
+}
+
+func (r *record) seen() store.Bookmark {
+	b := store.Bookmark{Through: r.timestamp()}
+	n := r.uvarint()
+	if n > store.MaxMarks {
+		r.fail()
+		return store.Bookmark{}
+	}
+	for range n {
+		seq, v := r.uvarint(), r.version()
+		b.Marks = append(b.Marks, store.Seen{Mark: store.Mark{Origin: v.Origin, Seq: seq}, Timestamp: v.Timestamp})
+	}
+	return b
 }
 
 // bytes returns a part of what is read from.

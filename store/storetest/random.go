@@ -46,6 +46,14 @@ var (
 		}
 		return m
 	})
+	someBookmarks = rapid.Custom(func(t *rapid.T) store.Bookmark {
+		b := store.Bookmark{Through: someTimestamps.Draw(t, "through")}
+		for range rapid.IntRange(0, 3).Draw(t, "marks") {
+			m := store.Mark{Origin: someOrigins.Draw(t, "origin"), Seq: rapid.Uint64().Draw(t, "seq")}
+			b.Marks = append(b.Marks, store.Seen{Mark: m, Timestamp: someTimestamps.Draw(t, "timestamp")})
+		}
+		return b
+	})
 	someEntries = rapid.Custom(func(t *rapid.T) *store.Entry {
 		e := &store.Entry{
 			Key:     someKeys.Draw(t, "key"),
@@ -56,6 +64,9 @@ var (
 		}
 		if rapid.Bool().Draw(t, "knows") {
 			e.Known = someKnown.Draw(t, "known")
+		}
+		if rapid.Bool().Draw(t, "saw") {
+			e.Seen = someBookmarks.Draw(t, "seen")
 		}
 		if rapid.Bool().Draw(t, "tombstone") {
 			e.Tombstone = true

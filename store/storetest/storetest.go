@@ -87,7 +87,7 @@ func commitEntries(t tb, s store.Store, entries ...*store.Entry) {
 // nil or not.
 func equal(a, b *store.Entry) bool {
 	return a.Key == b.Key && a.Expires == b.Expires && a.Tombstone == b.Tombstone &&
-		a.Version == b.Version && a.Seq == b.Seq && a.Request == b.Request && a.Known.Equal(b.Known) &&
+		a.Version == b.Version && a.Seq == b.Seq && a.Request == b.Request && a.Known.Equal(b.Known) && a.Seen.Equal(b.Seen) &&
 		bytes.Equal(a.Value, b.Value) && a.Manifest.Equal(b.Manifest) && bytes.Equal(a.Metadata, b.Metadata) &&
 		(a.Metadata == nil) == (b.Metadata == nil)
 }
@@ -96,8 +96,8 @@ func show(e *store.Entry) string {
 	if e == nil {
 		return "no entry"
 	}
-	return fmt.Sprintf("%q = %q, manifest %v, metadata %q, expires %d, tombstone %v, %v, seq %d, request %q, known %+v",
-		e.Key, e.Value, e.Manifest, e.Metadata, e.Expires, e.Tombstone, e.Version, e.Seq, e.Request, e.Known)
+	return fmt.Sprintf("%q = %q, manifest %v, metadata %q, expires %d, tombstone %v, %v, seq %d, request %q, known %+v, seen %+v",
+		e.Key, e.Value, e.Manifest, e.Metadata, e.Expires, e.Tombstone, e.Version, e.Seq, e.Request, e.Known, e.Seen)
 }
 
 func wantEntry(t tb, r getter, want *store.Entry) {

@@ -12,6 +12,7 @@ import (
 	"hearsay/clock"
 	"hearsay/node"
 	"hearsay/node/api"
+	"hearsay/node/bookmark"
 	"hearsay/node/kv"
 	"hearsay/store/memstore"
 )
@@ -26,13 +27,13 @@ type Backend struct {
 	mu    sync.Mutex
 	node  *node.Node
 	front *node.Front
-	// fresher is closed when W of front rises.
-	fresher chan struct{}
-	now     clock.Reading
-	sizes   []int // writes of each call
-	fail    error
-	left    int // calls until fail
-	views   int
+	// fresher is closed when W of front rises, newer when there is another.
+	fresher, newer chan struct{}
+	now            clock.Reading
+	sizes          []int // writes of each call
+	fail           error
+	left           int // calls until fail
+	views          int
 }
 
 // New returns a Backend for as long as t runs, which fails if views are left
@@ -46,7 +47,7 @@ func New(t testing.TB) *Backend {
 	if err != nil {
 		t.Fatalf("new node: %v", err)
 	}
-	b := &Backend{t: t, node: n, fresher: make(chan struct{}), now: clock.Reading{Wall: Epoch * int64(time.Second)}}
+	b := &Backend{t: t, node: n, fresher: make(chan struct{}), newer: make(chan struct{}), now: clock.Reading{Wall: Epoch * int64(time.Second)}}
 	b.turn()
 	t.Cleanup(func() {
 		b.mu.Lock()
@@ -71,7 +72,8 @@ func (b *Backend) Stop() {
 	defer b.mu.Unlock()
 	b.front = &node.Front{Entries: b.front.Entries}
 	close(b.fresher)
-	b.fresher = nil
+	close(b.newer)
+	b.fresher, b.newer = nil, nil
 }
 
 // Advance moves the clock.
@@ -115,6 +117,16 @@ func (b *Backend) Fresher() <-chan struct{} {
 	return b.fresher
 }
 
+// Newer implements api.Backend.
+func (b *Backend) Newer() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.newer
+}
+
+// Bookmarks implements api.Backend.
+func (b *Backend) Bookmarks() bookmark.Key { return bookmark.NewKey("c1", nil) }
+
 // Write implements api.Backend.
 func (b *Backend) Write(_ context.Context, ws []node.Write) ([]node.Reply, error) {
 	b.mu.Lock()
@@ -149,6 +161,8 @@ func (b *Backend) turn() []node.Reply {
 			close(b.fresher)
 			b.fresher = make(chan struct{})
 		}
+		close(b.newer)
+		b.newer = make(chan struct{})
 		b.front = out.Front
 	}
 	return out.Replies

@@ -1,0 +1,216 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/node"
+	"hearsay/store"
+)
+
+// A session is one client that roams: it asks any machine, one thing after
+// another, and passes its bookmark along. What it asks follows from the seed, its
+// number and the ordinal.
+type session struct {
+	number int
+	token  string // its bookmark, empty at first
+	// op is what it asked last. It asks nothing else before it has the answer, or
+	// has given up and never hears how that ended.
+	op    operation
+	asked time.Duration
+	waits bool // for an answer
+	past  past
+}
+
+const (
+	// sessionWait is how long a session waits for an answer, and asks again where a
+	// machine is behind.
+	sessionWait = 2 * time.Second
+	// sessionPoll is the time between two askings.
+	sessionPoll = 20 * time.Millisecond
+	// stay is how many operations a session asks of one machine.
+	stay = 3
+	// sessionKeys is how many keys the sessions have to themselves: others would
+	// overwrite what one sees before another can miss it.
+	sessionKeys = 16
+	// maxListed bounds the keys that a list visits.
+	maxListed = 8
+)
+
+// sessionOp returns what a session asks as its operation of that ordinal.
+func (cfg Config) sessionOp(session int, ordinal uint64) operation {
+	draw := Draw(cfg.Seed, "session operation", uint64(session), ordinal)
+	op := operation{
+		machine: int(below(Draw(cfg.Seed, "session place", uint64(session), ordinal/stay), uint64(cfg.Nodes))),
+		author:  cfg.Nodes + session,
+		ordinal: ordinal,
+		key:     cfg.pickKey(mix(draw)),
+	}
+	if happens(Draw(cfg.Seed, "session key", uint64(session), ordinal), 700) {
+		op.key = store.Key{Namespace: namespace, Name: fmt.Sprintf("s%d", below(mix(draw), sessionKeys))}
+	}
+	switch kind := below(draw, 100); {
+	case kind < 45:
+		op.kind = opRead
+	case kind < 55:
+		op.kind = opList
+	case kind < 85:
+		op.kind = opPut
+	default:
+		op.kind = opDelete
+	}
+	return op
+}
+
+// planSession puts a session's operation in the queue, one in each Pace, if it
+// comes before the end.
+func (w *World) planSession(s *session, ordinal uint64) {
+	draw := w.draw("session at", uint64(s.number), ordinal)
+	at := time.Duration(ordinal)*w.cfg.Pace + time.Duration(below(draw, uint64(w.cfg.Pace)))
+	if at < w.cfg.For {
+		w.push(happening{at: at, kind: Roamed, machine: w.cfg.sessionOp(s.number, ordinal).machine, other: s.number, id: ordinal})
+	}
+}
+
+// roam lets a session ask for its next operation, unless it waits for one.
+func (w *World) roam(s *session, ordinal uint64) {
+	w.planSession(s, ordinal+1)
+	if s.waits && w.now < s.asked+sessionWait {
+		return
+	}
+	if s.waits {
+		w.stats.SessionsGaveUp++
+	}
+	s.op, s.asked, s.waits = w.cfg.sessionOp(s.number, ordinal), w.now, true
+	w.attempt(s)
+}
+
+// attempt lets a session ask, for the first time or again.
+func (w *World) attempt(s *session) {
+	m := w.machines[s.op.machine]
+	if !m.running() || m.front == nil {
+		s.waits = false
+		w.stats.NobodyHome++
+		return
+	}
+	seen, err := w.seen(s)
+	if err != nil {
+		w.violated("C8", m, "takes %q, the bookmark of session %d, for none: %v", s.token, s.number, err)
+		return
+	}
+	now := m.clocks.read(w.now)
+	err = m.front.Serve(now, seen)
+	switch {
+	case err == nil:
+		w.serve(m, s, now, seen)
+	case errors.Is(err, node.ErrLost):
+		// Every acknowledged write survives.
+		w.violated("C8", m, "tells session %d that its bookmark is lost: %v", s.number, err)
+	case errors.Is(err, node.ErrBehind) && w.now+sessionPoll < s.asked+sessionWait:
+		w.push(happening{at: w.now + sessionPoll, kind: Again, machine: m.index, other: s.number, id: s.op.ordinal})
+	default:
+		s.waits = false
+		w.stats.SessionsRefused++
+		w.effect(Step{Kind: Refused, Machine: m.index, Other: s.number, ID: s.op.ordinal, Note: err.Error()})
+	}
+}
+
+// again lets a session ask again, unless it has given up.
+func (w *World) again(s *session, ordinal uint64) {
+	if s.waits && s.op.ordinal == ordinal {
+		w.stats.SessionsWaited++
+		w.attempt(s)
+	}
+}
+
+// seen opens the bookmark of s.
+func (w *World) seen(s *session) (store.Bookmark, error) {
+	if s.token == "" {
+		return store.Bookmark{}, nil
+	}
+	return w.bookmarks.Open(s.token)
+}
+
+// serve lets m, which holds all that the client had seen, do its operation.
+func (w *World) serve(m *machine, s *session, now clock.Reading, seen store.Bookmark) {
+	op := s.op
+	switch op.kind {
+	case opPut, opDelete:
+		op.session, op.seen, op.past = s, seen, slices.Clone(s.past)
+		w.deliver(m, input{kind: Asked, op: op})
+		return
+	case opRead:
+		e := w.sessionRead(m, now, op, &seen)
+		w.check.sessionRead(m, s, op.key, e)
+	case opList:
+		w.sessionList(m, s, now, op, &seen)
+	}
+	s.waits, s.token = false, w.bookmarks.Seal(seen.Above(m.front.Floor))
+	w.stats.SessionsServed++
+}
+
+// refused lets a session hear that the write of its operation is refused.
+func (s *session) refused(op operation) {
+	if s.op.ordinal == op.ordinal {
+		s.waits = false
+	}
+}
+
+// wrote lets a session hear that the write of its operation is done.
+func (w *World) wrote(s *session, op operation, r node.Reply) {
+	if s.waits && s.op.ordinal == op.ordinal {
+		s.past.learn(fact{op.key, r.Version, wroteIt})
+		s.waits, s.token = false, w.bookmarks.Seal(op.seen.Note(r.Version, r.Seq))
+		w.stats.SessionsServed++
+	}
+}
+
+// sessionRead reads the key of op at m, adds what it shows to seen, and returns
+// what the key holds, live or not.
+func (w *World) sessionRead(m *machine, now clock.Reading, op operation, seen *store.Bookmark) *store.Entry {
+	front, witness := watched(m.front, *seen)
+	shown, err := node.Read(now, front, op.key)
+	*seen = witness.Seen
+	w.stats.Reads++
+	w.showed(m, now, op, shown, err)
+	held, err := m.front.Entries.Get(op.key)
+	if err != nil {
+		return nil
+	}
+	return held
+}
+
+// sessionList lists some keys at m from that of op on, has the checker look at
+// them, and adds what they show to seen.
+func (w *World) sessionList(m *machine, s *session, now clock.Reading, op operation, seen *store.Bookmark) {
+	front, witness := watched(m.front, *seen)
+	end := store.Key{Namespace: op.key.Namespace, Name: "\xff"}
+	_, next, err := node.Scan(now, front, op.key, end, maxListed)
+	if err != nil {
+		w.violated("read", m, "list from %v at %s: %v", op.key, m.peer.ID, err)
+		return
+	}
+	*seen = witness.Seen
+	w.stats.Lists++
+	if next != (store.Key{}) {
+		end = next
+	}
+	held, err := m.front.Entries.Scan(op.key, end, maxListed)
+	if err != nil {
+		w.violated("read", m, "list from %v at %s: %v", op.key, m.peer.ID, err)
+		return
+	}
+	w.effect(Step{Kind: Read, Machine: m.index, Other: s.number, ID: uint64(len(held))})
+	w.check.sessionListed(m, s, op.key, end, held)
+}
+
+// watched returns f as a client reads it that has seen seen.
+func watched(f *node.Front, seen store.Bookmark) (*node.Front, *node.Witness) {
+	witness := &node.Witness{Snapshot: f.Entries, Seen: seen}
+	client := *f
+	client.Entries = witness
+	return &client, witness
+}
