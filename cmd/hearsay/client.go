@@ -30,6 +30,8 @@ type client struct {
 	base    string // without a trailing slash
 	account string
 	http    *http.Client
+	// bookmark goes with each request and is replaced by its answer's.
+	bookmark bookmarkFile
 }
 
 // addClient adds the flags that name the node to cmd and all below it, and
@@ -37,6 +39,7 @@ type client struct {
 func addClient(cmd *cobra.Command) func() (*client, error) {
 	api := cmd.PersistentFlags().String("api", "http://127.0.0.1:8701", "client port of the node to ask")
 	account := cmd.PersistentFlags().String("account-id", "hearsay", "account in the path of each request; nodes accept any")
+	bookmark := addBookmark(cmd)
 	timeout := cmd.PersistentFlags().Duration("timeout", time.Minute, "longest wait for one answer")
 	return func() (*client, error) {
 		u, err := url.Parse(*api)
@@ -47,9 +50,10 @@ func addClient(cmd *cobra.Command) func() (*client, error) {
 			return nil, usageError("--timeout %v must be above 0", *timeout)
 		}
 		return &client{
-			base:    strings.TrimSuffix(*api, "/"),
-			account: *account,
-			http:    &http.Client{Timeout: *timeout},
+			base:     strings.TrimSuffix(*api, "/"),
+			account:  *account,
+			http:     &http.Client{Timeout: *timeout},
+			bookmark: bookmarkFile(*bookmark),
 		}, nil
 	}
 }
@@ -79,6 +83,7 @@ type request struct {
 	query       url.Values
 	body        []byte
 	contentType string
+	id          string // its own name for a write, empty for none
 }
 
 // call sends r and decodes the result into out, unless out is nil.
@@ -127,9 +132,18 @@ func (c *client) send(ctx context.Context, r request) (*http.Response, error) {
 	if r.contentType != "" {
 		req.Header.Set("Content-Type", r.contentType)
 	}
+	if r.id != "" {
+		req.Header.Set("Hearsay-Request", r.id)
+	}
+	if err := c.bookmark.send(req); err != nil {
+		return nil, err
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.noAnswer(err)
+	}
+	if err := c.bookmark.keep(resp); err != nil {
+		return nil, errors.Join(err, resp.Body.Close())
 	}
 	return resp, nil
 }

@@ -14,7 +14,11 @@ func newKV() *cobra.Command {
 'wrangler kv'. Without --api the first node of 'hearsay dev' is asked.`,
 		Example: `  hearsay kv namespace create notes
   hearsay kv key put hello world --namespace notes
-  hearsay kv key get hello --namespace notes --api http://127.0.0.1:8709`,
+  hearsay kv key get hello --namespace notes --api http://127.0.0.1:8709
+
+  # Read your own write at another node: it waits until it has it, or fails.
+  hearsay kv key put hello again --namespace notes --bookmark ./seen
+  hearsay kv key get hello --namespace notes --bookmark ./seen --api http://127.0.0.1:8709`,
 	}
 	connect := addClient(cmd)
 	return group(cmd, newNamespace(connect), newKey(connect), newBulk(connect))

@@ -50,6 +50,7 @@ func newKeyPut(connect func() (*client, error)) *cobra.Command {
 	cmd.Flags().StringVar(&metadata, "metadata", "", "JSON to keep beside the value")
 	cmd.Flags().StringVar(&path, "path", "", "read the value from this file, - for standard input")
 	exclude(cmd, "ttl", "expiration")
+	requestID := addRequestID(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		value, err := valueToPut(cmd, args[1:], path)
 		if err != nil {
@@ -62,7 +63,7 @@ func newKeyPut(connect func() (*client, error)) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		r := request{method: http.MethodPut, path: []string{id, "values", args[0]}, query: url.Values{}, body: value}
+		r := request{method: http.MethodPut, path: []string{id, "values", args[0]}, query: url.Values{}, body: value, id: *requestID}
 		if metadata != "" {
 			r.body, r.contentType = withMetadata(value, metadata)
 		}
@@ -78,6 +79,11 @@ func newKeyPut(connect func() (*client, error)) *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// addRequestID adds the flag that names a write to cmd.
+func addRequestID(cmd *cobra.Command) *string {
+	return cmd.Flags().String("request-id", "", "name for this write: repeated under the same name, it writes nothing while the key still holds the first one's")
 }
 
 // valueToPut returns the value from the arguments or from the file at path.
@@ -280,12 +286,13 @@ func newKeyDelete(connect func() (*client, error)) *cobra.Command {
 		Args:    args("KEY"),
 	}
 	from := addTarget(cmd, connect)
+	requestID := addRequestID(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, id, err := from.open(cmd.Context())
 		if err != nil {
 			return err
 		}
-		if _, err := c.call(cmd.Context(), request{method: http.MethodDelete, path: []string{id, "values", args[0]}}, nil); err != nil {
+		if _, err := c.call(cmd.Context(), request{method: http.MethodDelete, path: []string{id, "values", args[0]}, id: *requestID}, nil); err != nil {
 			return fmt.Errorf("delete %q: %w", args[0], err)
 		}
 		return nil

@@ -32,6 +32,7 @@ is ready. SIGTERM and Ctrl-C stop it in good order, a second one at once.`,
 	cmd.Flags().StringVar(&cfg.API, "api", "127.0.0.1:8701", "address of the client port")
 	cmd.Flags().StringVar(&cfg.Link.Bind, "peer", "127.0.0.1:8702", "address of the peer port, UDP and TCP")
 	cmd.Flags().StringVar(&cfg.Admin, "admin", "127.0.0.1:8703", "address of the admin port")
+	clusterKey := addClusterKey(cmd)
 	addBound(cmd, &cfg.Node.Bound)
 	cmd.Flags().BoolVar(&cfg.Node.Found, "found", false, "be the first member of a new cluster, unless the data already know of one")
 	cmd.Flags().StringSliceVar(&cfg.Link.Seeds, "join", nil, "peer port of a node to join; may be repeated")
@@ -47,6 +48,9 @@ is ready. SIGTERM and Ctrl-C stop it in good order, a second one at once.`,
 		}
 		var err error
 		if cfg.Log, err = log(cmd.ErrOrStderr()); err != nil {
+			return err
+		}
+		if cfg.ClusterKey, err = readClusterKey(*clusterKey); err != nil {
 			return err
 		}
 		if err := cfg.Validate(); err != nil {

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,6 +14,10 @@ import (
 
 func TestNodeRefuses(t *testing.T) {
 	dir := t.TempDir()
+	short := filepath.Join(dir, "key")
+	if err := os.WriteFile(short, []byte("fifteen bytes..\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name string
 		args string
@@ -22,6 +28,8 @@ func TestNodeRefuses(t *testing.T) {
 		{"no data", "--region r --cluster c", []string{"--data is required"}},
 		{"a port that others reach", "--region r --cluster c --api 0.0.0.0:0 --data " + dir, []string{"0.0.0.0:0", "--insecure"}},
 		{"a bound that is too small", "--region r --cluster c --bound 1ms --data " + dir, []string{"Bound is 1ms, must be at least 1s"}},
+		{"a cluster key that is not there", "--region r --cluster c --cluster-key " + dir + "/none --data " + dir, []string{"--cluster-key", "no such file"}},
+		{"a cluster key that is too short", "--region r --cluster c --cluster-key " + short + " --data " + dir, []string{"holds 15 bytes, want 16 to 1024", "openssl"}},
 		{"an argument", "us-east-1", []string{"takes no arguments"}},
 		{"a bad log format", "--log-format xml", []string{"console or json"}},
 	}
