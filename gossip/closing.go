@@ -56,7 +56,8 @@ func (e *Engine) W() clock.Timestamp { return e.w }
 // close makes this node's next closed timestamp. Everything that it has written
 // in this turn is below, everything later above.
 func (e *Engine) close() error {
-	if !e.roster.Belongs() {
+	e.follow()
+	if !e.belongs {
 		return nil
 	}
 	c, err := e.replica.Close()
@@ -70,20 +71,25 @@ func (e *Engine) close() error {
 		return nil
 	}
 	e.closed = c
-	e.follow()
-	if st := e.standing(e.self.ID); st != nil {
-		e.stand(st, c)
-	}
+	e.stand(e.standing(e.self.ID), c)
 	return nil
 }
 
 // standing returns how far a member is covered, nil if id is none.
 func (e *Engine) standing(id store.NodeID) *standing {
+	if i := e.seat(id); i >= 0 {
+		return &e.standings[i]
+	}
+	return nil
+}
+
+// seat returns the index of a member, -1 if id is none.
+func (e *Engine) seat(id store.NodeID) int {
 	i := sort.Search(len(e.standings), func(i int) bool { return e.standings[i].node >= id })
 	if i == len(e.standings) || e.standings[i].node != id {
-		return nil
+		return -1
 	}
-	return &e.standings[i]
+	return i
 }
 
 // follow brings the standings in line with the roster. A newcomer stands where
@@ -106,6 +112,10 @@ func (e *Engine) follow() {
 	}
 	e.epoch, e.tally, e.ended = now.Number, nil, false
 	e.recount = true
+	e.belongs = e.seat(e.self.ID) >= 0
+	for _, p := range e.peers {
+		p.seat = e.seat(p.ID)
+	}
 	e.confine()
 	e.replica.Observe(EpochAdopted{Number: now.Number, Members: len(now.Members)})
 }
@@ -113,15 +123,15 @@ func (e *Engine) follow() {
 // stand notes that this node misses nothing of a member up to t.
 func (e *Engine) stand(st *standing, t clock.Timestamp) {
 	if t.Compare(st.best) > 0 {
+		e.recount = e.recount || st.best.Compare(e.least) <= 0
 		st.best = t
-		e.recount = true
 	}
 }
 
 // A claim is what a peer said of itself: its W and how far it misses nothing of each
 // member. All that is true of its watermarks, and so of whoever covers them.
 type claim struct {
-	sender store.NodeID
+	seat   int // of the peer, -1 if it is no member
 	facts  Facts
 	closed *Closed // nil for none
 	// lacks are the peer's watermarks of then that this node does not cover yet.
@@ -140,7 +150,7 @@ func (e *Engine) hear(p *peer, s *Status) {
 	if s.Facts.Epoch > e.epoch {
 		return
 	}
-	c := claim{sender: p.ID, facts: s.Facts, closed: s.Closed}
+	c := claim{seat: p.seat, facts: s.Facts, closed: s.Closed}
 	if s.Hash != e.hash {
 		c.lacks = e.lacking(p.have)
 	}
@@ -182,7 +192,7 @@ func (e *Engine) take(c *claim) {
 		return
 	}
 	lacks := c.lacks
-	base := c.closed.C.Wall / lagUnit
+	told := c.closed.told()
 	for i := range e.standings {
 		st := &e.standings[i]
 		for len(lacks) > 0 && lacks[0].Origin.Node < st.node {
@@ -190,11 +200,11 @@ func (e *Engine) take(c *claim) {
 		}
 		switch {
 		case len(lacks) > 0 && lacks[0].Origin.Node == st.node:
-		case st.node == c.sender:
+		case i == c.seat:
 			e.stand(st, c.closed.C)
 		default:
-			if lag := c.closed.lag(i); lag != lagUnknown {
-				e.stand(st, clock.Timestamp{Wall: (base - lagSteps[lag]) * lagUnit})
+			if t := told[c.closed.lag(i)]; t > st.best.Wall {
+				e.stand(st, clock.Timestamp{Wall: t})
 			}
 		}
 	}
@@ -204,19 +214,23 @@ func (e *Engine) take(c *claim) {
 // peer's W if that is more.
 func (e *Engine) countW() {
 	e.follow()
-	if !e.recount || len(e.standings) == 0 {
-		return
-	}
-	e.recount = false
-	if e.claims > 0 {
+	if e.claims > 0 && e.covering {
 		for _, p := range e.peers {
 			e.review(p)
 		}
 	}
-	w := e.standings[0].best
-	for i := range e.standings {
-		w = earlier(w, e.standings[i].best)
+	// Whether the ends are covered turns on the watermarks too.
+	e.recount = e.recount || e.covering && !e.ended
+	e.covering = false
+	if !e.recount || len(e.standings) == 0 {
+		return
 	}
+	e.recount = false
+	e.least = e.standings[0].best
+	for i := range e.standings {
+		e.least = earlier(e.least, e.standings[i].best)
+	}
+	w := e.least
 	if !e.coversEnds() {
 		w = clock.Timestamp{}
 	}

@@ -50,7 +50,8 @@ type Engine struct {
 	draw    Draw
 	replica Replica
 
-	peers   []*peer       // sorted by ID
+	peers   []*peer // sorted by ID
+	byID    map[store.NodeID]*peer
 	regions []*region     // of the peers, sorted by name
 	now     time.Duration // Reading.Mono of the last Tick
 
@@ -66,6 +67,7 @@ type Engine struct {
 	durable   uint64          // the last epoch that a Collect found on disk …
 	cut       uint64          // … and the one to whose ends the watermarks were cut
 	ended     bool            // the ends of epoch are covered
+	belongs   bool            // this node is one of its members
 	standings []standing      // by member, as the roster sorts them
 	closed    clock.Timestamp // by this node, zero before its first
 	w         clock.Timestamp // what is committed is whole up to here
@@ -74,11 +76,16 @@ type Engine struct {
 	floor     clock.Timestamp // everything at or below it is everywhere
 	tally     *Tally          // who has what the floor may rise to, nil if it did
 	kept      Kept            // what the replica remembers
+	least     clock.Timestamp // of all standings when W was counted last
 	claims    int             // of peers, not covered yet
+	covering  bool            // watermarks moved since claims were looked at
 
 	hash       uint64           // of the replica's watermarks
 	moved      store.Watermarks // since the listeners were last told
 	regroup    bool             // peers came or went since the listeners were chosen
+	owes       bool             // some peer is to be told something at once
+	crossing   bool             // fresh frames may be under way to other regions
+	pulled     bool             // some peer has streams open
 	statusDue  bool
 	nextStatus time.Duration // Reading.Mono
 
@@ -97,6 +104,7 @@ func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger
 		draw:       draw,
 		replica:    r,
 		ahead:      map[store.Origin]span{},
+		byID:       map[store.NodeID]*peer{},
 		w:          kept.W,
 		floor:      kept.Floor,
 		kept:       kept,
@@ -121,7 +129,7 @@ func (o owner) Watermarks() store.Watermarks { return o.e.replica.Watermarks() }
 func (o owner) Near() store.NodeID {
 	var near *peer
 	for _, p := range o.e.peers {
-		if o.e.far(p) && p.rtt > 0 && (near == nil || p.rtt < near.rtt) {
+		if p.far && p.rtt > 0 && (near == nil || p.rtt < near.rtt) {
 			near = p
 		}
 	}
@@ -240,5 +248,5 @@ func (e *Engine) raise(origin store.Origin, seq uint64) error {
 func (e *Engine) noteMoved(origin store.Origin, old, seq uint64) {
 	e.hash += HashMark(origin, seq) - HashMark(origin, old)
 	e.moved.Set(origin, seq)
-	e.recount = true
+	e.covering = true
 }

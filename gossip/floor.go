@@ -23,8 +23,8 @@ func (e *Engine) Floor() clock.Timestamp { return e.floor }
 func (e *Engine) hearFacts(p *peer, s *Status) error {
 	e.follow()
 	f := s.Facts
-	if st := e.standing(p.ID); st != nil {
-		st.has(f.W)
+	if p.seat >= 0 {
+		e.standings[p.seat].has(f.W)
 	}
 	if t := s.Tally; t != nil && f.Epoch == e.epoch && len(t.Have) == tallyBytes(len(e.standings)) {
 		for i := range e.standings {

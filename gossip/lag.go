@@ -23,6 +23,14 @@ func lagBytes(members int) int { return (members + 1) / 2 }
 // lag returns which step tells of the member at i.
 func (c *Closed) lag(i int) byte { return c.Lags[i/2] >> (i % 2 * 4) & 15 }
 
+// told returns the wall time that each lag stands for, 0 for the unknown one.
+func (c *Closed) told() (walls [16]int64) {
+	for step, lag := range lagSteps {
+		walls[step] = (c.C.Wall/lagUnit - lag) * lagUnit
+	}
+	return walls
+}
+
 // word returns what this node says of the members, nil before it belongs to them.
 func (e *Engine) word() *Closed {
 	if e.closed.IsZero() || len(e.standings) == 0 {

@@ -42,7 +42,7 @@ func (e *Engine) chooseListeners() {
 		was := p.listens
 		p.listens = slices.Contains(chosen, p)
 		if p.listens && !was {
-			p.tell, p.answeredAt = true, e.now
+			p.tell, p.answeredAt, e.owes = true, e.now, true
 		}
 	}
 }
@@ -50,7 +50,7 @@ func (e *Engine) chooseListeners() {
 // silence gives up relays that do not answer.
 func (e *Engine) silence() {
 	for _, p := range e.peers {
-		if p.listens && e.far(p) && !p.late && e.now-p.answeredAt > silentAfter*e.cfg.StatusInterval+e.rtt(p) {
+		if p.listens && p.far && !p.late && e.now-p.answeredAt > silentAfter*e.cfg.StatusInterval+e.rtt(p) {
 			e.giveUp(p)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 // A peer is what the engine knows of another node and owes it.
 type peer struct {
 	Peer
+	far  bool // it stands in another region
+	seat int  // its index in the roster's members, -1 if it is none
 
 	// What it holds, by its own word: have only rises while the stream is up.
 	have     store.Watermarks
@@ -59,7 +61,7 @@ type sent struct {
 // PeerUp tells the engine that a stream to p is there. A second call says that
 // the stream broke and is there again: what was under way is lost.
 func (e *Engine) PeerUp(now clock.Reading, p Peer) {
-	fresh := &peer{Peer: p, haveHash: HashMarks(nil), place: mix(hashText(string(p.ID))), askAfter: now.Mono}
+	fresh := &peer{Peer: p, far: p.Region != e.self.Region, seat: e.seat(p.ID), haveHash: HashMarks(nil), place: mix(hashText(string(p.ID))), askAfter: now.Mono}
 	i, known := e.findPeer(p.ID)
 	if known {
 		old := e.peers[i]
@@ -69,6 +71,7 @@ func (e *Engine) PeerUp(now clock.Reading, p Peer) {
 	} else {
 		e.peers = slices.Insert(e.peers, i, fresh)
 	}
+	e.byID[p.ID] = fresh
 	e.settleIn(fresh)
 	e.regroup = true
 	e.releaseLacks(now, p.ID)
@@ -83,6 +86,7 @@ func (e *Engine) PeerDown(now clock.Reading, id store.NodeID) {
 	}
 	p := e.peers[i]
 	e.peers = slices.Delete(e.peers, i, i+1)
+	delete(e.byID, id)
 	e.moveOut(p)
 	e.regroup = true
 	if p.claim != nil {
@@ -99,12 +103,7 @@ func (e *Engine) findPeer(id store.NodeID) (int, bool) {
 }
 
 // peer returns the peer with id, or nil if no stream to it is up.
-func (e *Engine) peer(id store.NodeID) *peer {
-	if i, ok := e.findPeer(id); ok {
-		return e.peers[i]
-	}
-	return nil
-}
+func (e *Engine) peer(id store.NodeID) *peer { return e.byID[id] }
 
 // learn notes that p holds origin up to seq. It reports false where that would
 // pass the bound on origins.
@@ -135,7 +134,7 @@ func (e *Engine) rtt(p *peer) time.Duration {
 	switch {
 	case p.rtt > 0:
 		return p.rtt
-	case p.Region == e.self.Region:
+	case !p.far:
 		return 0
 	}
 	return e.cfg.UnknownRTT

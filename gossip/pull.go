@@ -40,7 +40,7 @@ func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) er
 			return nil
 		}
 		e.account(now, p, f, inOrder)
-		if e.far(p) {
+		if p.far {
 			e.fromAfar(p, f, mark)
 		}
 	}
@@ -83,7 +83,7 @@ func (e *Engine) account(now clock.Reading, p *peer, f *Frame, inOrder bool) {
 	p.unsettled += size
 	p.origins.Set(f.Origin, f.Through())
 	if p.unsettled >= e.cfg.FreshWindow/2 {
-		p.confirm = true
+		p.confirm, e.owes = true, true
 	}
 	l := e.lackOf(f.Origin)
 	if l == nil || l.source != p.ID {
@@ -189,7 +189,7 @@ func (e *Engine) tickLacks(now clock.Reading) {
 		if p == nil {
 			continue // whoever had it is gone; it will say so when it is back
 		}
-		if l.spare && e.far(p) {
+		if l.spare && p.far {
 			l.spare, l.due = false, now.Mono+e.patience(p)
 			kept = append(kept, l)
 			continue

@@ -52,8 +52,6 @@ func (e *Engine) home() []*peer {
 	return nil
 }
 
-func (e *Engine) far(p *peer) bool { return p.Region != e.self.Region }
-
 // settleIn makes p one of its region.
 func (e *Engine) settleIn(p *peer) {
 	i, known := e.findRegion(p.Region)
@@ -77,7 +75,7 @@ func (e *Engine) moveOut(p *peer) {
 		e.regions = slices.Delete(e.regions, i, i+1)
 		return
 	}
-	if e.far(p) && len(p.fresh) > 0 {
+	if p.far && len(p.fresh) > 0 {
 		r.retry(p.fresh[0].from)
 	}
 }
@@ -101,9 +99,17 @@ func (r *region) relay() *peer {
 
 // tickRelays gives up relays that confirmed nothing for too long.
 func (e *Engine) tickRelays(now clock.Reading) {
+	if !e.crossing {
+		return
+	}
+	e.crossing = false
 	for _, r := range e.regions {
 		for _, p := range r.peers {
-			if !e.awaited(p) || e.lateAt(p) > now.Mono {
+			if !p.awaited() {
+				continue
+			}
+			if e.lateAt(p) > now.Mono {
+				e.crossing = true
 				continue
 			}
 			r.retry(p.fresh[0].from)
@@ -119,7 +125,7 @@ func (e *Engine) giveUp(p *peer) {
 }
 
 // awaited reports whether p relays and owes a confirmation.
-func (e *Engine) awaited(p *peer) bool { return e.far(p) && !p.late && len(p.fresh) > 0 }
+func (p *peer) awaited() bool { return p.far && !p.late && len(p.fresh) > 0 }
 
 // lateAt returns when p, which is awaited, counts as late. A relay with much to
 // do is not late as long as it gets on.
@@ -130,9 +136,12 @@ func (e *Engine) lateAt(p *peer) time.Duration {
 // nextLate returns when the next relay is late if it confirms nothing, or limit
 // if that is earlier.
 func (e *Engine) nextLate(limit time.Duration) time.Duration {
+	if !e.crossing {
+		return limit
+	}
 	for _, r := range e.regions {
 		for _, p := range r.peers {
-			if e.awaited(p) {
+			if p.awaited() {
 				limit = min(limit, e.lateAt(p))
 			}
 		}
@@ -144,9 +153,12 @@ func (e *Engine) nextLate(limit time.Duration) time.Duration {
 // region has it by now or nobody is left there: then it will pull.
 func (e *Engine) collectHedges() error {
 	for _, r := range e.regions {
-		p, due := r.relay(), r.hedge
+		if !r.hedge {
+			continue
+		}
 		r.hedge = false
-		if !due || p.late {
+		p := r.relay()
+		if p.late {
 			continue
 		}
 		from := r.lost
@@ -180,7 +192,7 @@ type passage struct {
 // for, and for what went missing before it: so one node pulls that, and not all.
 func (e *Engine) fromAfar(p *peer, f *Frame, mark uint64) {
 	if p.ID == f.Origin.Node {
-		p.confirm = true
+		p.confirm, e.owes = true, true
 	} else if e.spared(f.Origin) {
 		return
 	}
@@ -256,7 +268,7 @@ func (e *Engine) feeds(p *peer, writer store.NodeID) bool {
 	if w == nil {
 		return false
 	}
-	if e.far(w) {
+	if w.far {
 		if relay := e.relayOf(writer); relay != e.self.ID {
 			return p.ID == relay
 		}

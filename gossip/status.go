@@ -16,7 +16,9 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 		e.replica.Observe(NoStream{From: from})
 		return nil
 	}
-	e.roster.Heard(now.Mono, from, s.Facts.Epoch)
+	if s.Facts.Epoch < e.epoch || !e.belongs {
+		e.roster.Heard(now.Mono, from, s.Facts.Epoch)
+	}
 	if err := e.hearFacts(p, s); err != nil {
 		return err
 	}
@@ -33,18 +35,20 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 	if p.late && (confirmed || s.answer() && len(p.fresh) == 0) {
 		p.late, e.regroup = false, true
 	}
-	p.tell = p.tell || s.Want
+	if s.Want {
+		p.tell, e.owes = true, true
+	}
 	if s.answer() {
 		if p.toldAt > 0 {
 			at, confirmed = p.toldAt, true
 		}
-		if confirmed && e.far(p) {
+		if confirmed && p.far {
 			p.measure(now.Mono - at)
 		}
 		p.toldAt, p.answeredAt = 0, now.Mono
 		return nil
 	}
-	if e.far(p) {
+	if p.far {
 		e.answerWriter(now, p, s)
 	}
 	if p.haveHash == s.Hash {
@@ -53,7 +57,7 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 	}
 	// A status was lost if those that came do not add up to what it holds.
 	if now.Mono >= p.askAfter {
-		p.ask = true
+		p.ask, e.owes = true, true
 		p.askAfter = now.Mono + 2*e.cfg.StatusInterval + e.rtt(p)
 	}
 	return nil
@@ -65,7 +69,7 @@ func (e *Engine) answerWriter(now clock.Reading, p *peer, s *Status) {
 	if !s.Full && now.Mono < p.answerAt {
 		return
 	}
-	p.confirm = true
+	p.confirm, e.owes = true, true
 	for _, m := range p.have.Of(p.ID) {
 		p.origins.Set(m.Origin, m.Seq)
 	}
@@ -75,9 +79,9 @@ func (e *Engine) answerWriter(now clock.Reading, p *peer, s *Status) {
 // they wrote, should an answer to their frames be lost or the rows come from others.
 func (e *Engine) answerMoved() {
 	for _, m := range e.moved {
-		if p := e.peer(m.Origin.Node); p != nil && e.far(p) && e.now < p.answerAt {
+		if p := e.peer(m.Origin.Node); p != nil && p.far && e.now < p.answerAt {
 			p.origins.Set(m.Origin, m.Seq)
-			p.confirm = true
+			p.confirm, e.owes = true, true
 		}
 	}
 }
@@ -110,6 +114,10 @@ func (e *Engine) collectStatus() {
 	if e.regroup {
 		e.chooseListeners()
 	}
+	if !e.statusDue && !e.owes {
+		return
+	}
+	e.owes = false
 	var made [4]*Status
 	for _, p := range e.peers {
 		switch {

@@ -17,7 +17,7 @@ func (e *Engine) receivePull(from store.NodeID, m *Pull) {
 		e.replica.Observe(NoStream{From: from})
 		return
 	}
-	p.credit = min(m.Credit, e.cfg.Credit)
+	p.credit, e.pulled = min(m.Credit, e.cfg.Credit), true
 	for _, start := range m.From {
 		// Only origins that are held get a stream, which bounds their number.
 		if e.replica.Watermarks().At(start.Origin) > start.Seq {
@@ -67,6 +67,7 @@ func (e *Engine) push(p *peer, f *Frame) bool {
 	size := f.Size()
 	p.fresh = append(p.fresh, sent{origin: f.Origin, from: f.From, through: f.Through(), bytes: size, at: e.now})
 	p.freshBytes += size
+	e.crossing = e.crossing || p.far
 	return true
 }
 
@@ -74,9 +75,10 @@ func (e *Engine) push(p *peer, f *Frame) bool {
 // go, in a different order of peers each turn.
 func (e *Engine) collectStreams() error {
 	e.more = false
-	if len(e.peers) == 0 {
+	if !e.pulled || len(e.peers) == 0 {
 		return nil
 	}
+	e.pulled = false
 	budget := e.cfg.TurnBytes
 	e.first = (e.first + 1) % len(e.peers)
 	for i := range e.peers {
@@ -89,6 +91,7 @@ func (e *Engine) collectStreams() error {
 			p.credit -= size
 			budget -= size
 		}
+		e.pulled = e.pulled || len(p.streams) > 0
 		e.more = e.more || len(p.streams) > 0 && p.credit > 0
 	}
 	return nil
@@ -104,7 +107,7 @@ func (e *Engine) advance(p *peer) (int, error) {
 		return 0, err
 	}
 	e.send(p, f)
-	if e.far(p) {
+	if p.far {
 		e.replica.Observe(PullCrossed{crossing(p, f)})
 	}
 	cursor.Seq = f.Through()

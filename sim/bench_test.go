@@ -38,6 +38,50 @@ func BenchmarkHappenings(b *testing.B) {
 	}
 }
 
+// BenchmarkSteady runs clusters that are healthy and have met; one op is 10 s of
+// virtual time.
+func BenchmarkSteady(b *testing.B) {
+	for _, load := range []struct {
+		name  string
+		nodes int
+		pace  time.Duration // of each machine's operations
+	}{
+		{"idle/nodes=100", 100, time.Hour},
+		{"light/nodes=100", 100, 100 * time.Second},
+		{"idle/nodes=300", 300, time.Hour},
+		{"writes/nodes=20", 20, 20 * time.Millisecond},
+	} {
+		b.Run(load.name, func(b *testing.B) {
+			const meet, span = 16 * time.Second, 10 * time.Second
+			b.ReportAllocs()
+			b.StopTimer()
+			var statuses, applied uint64
+			for i := range b.N {
+				w := sim.New(sim.Config{
+					Seed: uint64(i), Nodes: load.nodes, Regions: 5, For: meet + span, Pace: load.pace,
+					Links: sim.Streams, Faults: []sim.Fault{},
+				})
+				for w.Now() < meet && w.Step() {
+				}
+				before := w.Result()
+				b.StartTimer()
+				for w.Now() < meet+span && w.Step() {
+				}
+				b.StopTimer()
+				r := w.Result()
+				if r.Violation != nil {
+					b.Fatal(r.Violation)
+				}
+				statuses += r.Stats.Received - before.Stats.Received
+				applied += r.Stats.Applied - before.Stats.Applied
+			}
+			b.ReportMetric(float64(statuses)/b.Elapsed().Seconds(), "messages/s")
+			b.ReportMetric(float64(applied)/b.Elapsed().Seconds(), "applies/s")
+			b.ReportMetric(float64(b.N)*span.Seconds()/b.Elapsed().Seconds(), "x-real-time")
+		})
+	}
+}
+
 // BenchmarkPropagation tells, in virtual time, how long after its commit a write
 // is visible everywhere: two nodes in each of five regions, links with jitter.
 func BenchmarkPropagation(b *testing.B) {
