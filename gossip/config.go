@@ -22,6 +22,10 @@ type Config struct {
 	// Hedge is added to one and a half round trips: a relay that confirmed nothing
 	// of what it got for so long is given up for another of its region.
 	Hedge time.Duration
+	// Coalesce is how long what was written waits for more while something is on its
+	// way to a relay: as much later it is there, and the stream has less frames to
+	// carry. 0 is not at all.
+	Coalesce time.Duration
 	// UnknownRTT stands for the round trip to a peer in another region until one
 	// was measured.
 	UnknownRTT time.Duration
@@ -62,6 +66,7 @@ func DefaultConfig() Config {
 		Grace:          200 * time.Millisecond,
 		PullTimeout:    150 * time.Millisecond,
 		Hedge:          20 * time.Millisecond,
+		Coalesce:       2 * time.Millisecond,
 		UnknownRTT:     300 * time.Millisecond,
 		MaxFrameBytes:  256 << 10,
 		MaxFrameRows:   1024,
@@ -94,6 +99,9 @@ func (c Config) Validate() error {
 		if d.value <= 0 {
 			return fmt.Errorf("gossip: %s is %v, must be positive", d.name, d.value)
 		}
+	}
+	if c.Coalesce < 0 {
+		return fmt.Errorf("gossip: Coalesce is %v, must not be negative", c.Coalesce)
 	}
 	for _, n := range []struct {
 		name  string

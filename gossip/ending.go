@@ -107,7 +107,7 @@ func (e *Engine) cutBack() error {
 // forgetBeyond stops whatever goes on with origin past last.
 func (e *Engine) forgetBeyond(origin store.Origin, last uint64) {
 	if origin == e.own {
-		e.own, e.spread = store.Origin{}, 0
+		e.begin(store.Origin{}, 0)
 	}
 	if e.moved.At(origin) > last {
 		e.moved.Reset(origin, last)

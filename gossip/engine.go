@@ -143,7 +143,7 @@ func (o owner) Near() store.NodeID {
 // present incarnation. The replica's watermark already covers it.
 func (e *Engine) Wrote(origin store.Origin, seq uint64) {
 	if origin != e.own {
-		e.own, e.spread = origin, seq-1
+		e.begin(origin, seq-1)
 	}
 	e.noteMoved(origin, seq-1, seq)
 }
@@ -182,6 +182,9 @@ func (e *Engine) Tick(now clock.Reading) error {
 	}
 	e.tickLacks(now)
 	e.tickRelays(now)
+	if due {
+		e.silence()
+	}
 	e.roster.Tick(now.Mono, e.peerIDs)
 	e.countW()
 	if due {
@@ -197,7 +200,7 @@ func (e *Engine) NextTick() time.Duration {
 	if e.more || e.cut < e.durable {
 		return 0
 	}
-	next := e.nextLate(min(e.nextStatus, e.roster.NextTick()))
+	next := e.nextCrossing(min(e.nextStatus, e.roster.NextTick()))
 	for i := range e.lacks {
 		next = min(next, e.deadline(&e.lacks[i]))
 	}

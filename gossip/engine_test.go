@@ -29,7 +29,7 @@ func TestFreshEntriesReachEveryPeerInOneStep(t *testing.T) {
 }
 
 func TestGapIsPulledAtOnce(t *testing.T) {
-	n := newNet(t, gossip.DefaultConfig(), "a1", "b1")
+	n := newNet(t, eager(), "a1", "b1")
 	a, b := n.sites[0], n.sites[1]
 	n.lose = func(_, _ store.NodeID, m gossip.Message) bool { return isFrame(m) }
 	n.write(a, "lost", 10)
@@ -45,7 +45,7 @@ func TestGapIsPulledAtOnce(t *testing.T) {
 }
 
 func TestRowsThatOvertookAreNotSentAgain(t *testing.T) {
-	n := newNet(t, gossip.DefaultConfig(), "a1", "b1")
+	n := newNet(t, eager(), "a1", "b1")
 	a, b := n.sites[0], n.sites[1]
 	n.lose = func(_, _ store.NodeID, m gossip.Message) bool { return isFrame(m) }
 	n.write(a, "k1", 10)
@@ -184,7 +184,7 @@ func pulls(n *net, from store.NodeID) []store.NodeID {
 }
 
 func TestFrameHoldsWhatKeysHoldNow(t *testing.T) {
-	cfg := gossip.DefaultConfig()
+	cfg := eager()
 	n := newNet(t, cfg, "a1", "b1")
 	a, b := n.sites[0], n.sites[1]
 	n.lose = func(_, to store.NodeID, m gossip.Message) bool { return isFrame(m) }
@@ -248,7 +248,7 @@ func TestFrameBounds(t *testing.T) {
 // TestCreditBoundsWhatIsUnderWay has a peer far behind pull, and counts what
 // its source sends before it hears of it again.
 func TestCreditBoundsWhatIsUnderWay(t *testing.T) {
-	cfg := gossip.DefaultConfig()
+	cfg := eager()
 	cfg.MaxFrameBytes = 10_000
 	cfg.Credit = 50_000
 	n := newNet(t, cfg, "a1", "b1")

@@ -155,6 +155,13 @@ type flight struct {
 // draw is a source of chance that always says the same of different things.
 func draw(purpose string, a, b uint64) uint64 { return (a ^ b) * 0x9e3779b97f4a7c15 >> 3 }
 
+// eager is a config in which nothing that was written waits for company.
+func eager() gossip.Config {
+	cfg := gossip.DefaultConfig()
+	cfg.Coalesce = 0
+	return cfg
+}
+
 // newNet returns sites of the given names in regions "name[0]", all peers of
 // each other.
 func newNet(t *testing.T, cfg gossip.Config, names ...string) *net {

@@ -51,7 +51,7 @@ func (e *Engine) chooseListeners() {
 func (e *Engine) silence() {
 	for _, p := range e.peers {
 		if p.listens && p.far && !p.late && e.now-p.answeredAt > silentAfter*e.cfg.StatusInterval+e.rtt(p) {
-			e.giveUp(p)
+			e.giveUp(e.regionOf(p.Region), p)
 		}
 	}
 }

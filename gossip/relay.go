@@ -19,6 +19,9 @@ type region struct {
 	name  string
 	peers []*peer // the writer's first choice for a relay first
 
+	spread uint64        // how far this node's own log was sent there as fresh
+	due    time.Duration // Reading.Mono: when the rest goes, 0 if there is none
+
 	// What was sent fresh past lost came to nothing and goes to another relay.
 	hedge bool
 	lost  uint64
@@ -56,7 +59,7 @@ func (e *Engine) home() []*peer {
 func (e *Engine) settleIn(p *peer) {
 	i, known := e.findRegion(p.Region)
 	if !known {
-		e.regions = slices.Insert(e.regions, i, &region{name: p.Region})
+		e.regions = slices.Insert(e.regions, i, &region{name: p.Region, spread: e.spread})
 	}
 	r := e.regions[i]
 	r.peers = append(r.peers, p)
@@ -112,15 +115,17 @@ func (e *Engine) tickRelays(now clock.Reading) {
 				e.crossing = true
 				continue
 			}
-			r.retry(p.fresh[0].from)
-			e.giveUp(p)
+			e.giveUp(r, p)
 		}
 	}
 }
 
-// giveUp has others stand in for p until it is heard again.
-func (e *Engine) giveUp(p *peer) {
+// giveUp has others of r stand in for p until it is heard again.
+func (e *Engine) giveUp(r *region, p *peer) {
 	p.late, e.regroup = true, true
+	if len(p.fresh) > 0 {
+		r.retry(p.fresh[0].from)
+	}
 	e.replica.Observe(RelayLate{Peer: p.ID, Region: p.Region})
 }
 
@@ -133,13 +138,28 @@ func (e *Engine) lateAt(p *peer) time.Duration {
 	return max(p.fresh[0].at, p.confirmedAt) + e.rtt(p)*3/2 + e.cfg.Hedge
 }
 
-// nextLate returns when the next relay is late if it confirms nothing, or limit
-// if that is earlier.
-func (e *Engine) nextLate(limit time.Duration) time.Duration {
+// waits reports whether what was written since waits for more to go with it: not
+// if nothing is on its way to the relay, and not for longer than limit.
+func (r *region) waits(now, limit time.Duration) bool {
+	if r.relay().freshBytes == 0 {
+		return false
+	}
+	if r.due == 0 {
+		r.due = now + limit
+	}
+	return now < r.due
+}
+
+// nextCrossing returns when the next relay is late if it confirms nothing, or what
+// waits for company has to go, or limit if that is earlier.
+func (e *Engine) nextCrossing(limit time.Duration) time.Duration {
 	if !e.crossing {
 		return limit
 	}
 	for _, r := range e.regions {
+		if r.due > 0 {
+			limit = min(limit, r.due)
+		}
 		for _, p := range r.peers {
 			if p.awaited() {
 				limit = min(limit, e.lateAt(p))
@@ -165,8 +185,8 @@ func (e *Engine) collectHedges() error {
 		for _, q := range r.peers {
 			from = max(from, q.have.At(e.own))
 		}
-		for from < e.spread {
-			f, err := e.frame(e.own, from, e.spread)
+		for from < r.spread {
+			f, err := e.frame(e.own, from, r.spread)
 			if err != nil {
 				return err
 			}

@@ -250,7 +250,7 @@ func TestBrokenStreamOfRelayIsHedgedAtOnce(t *testing.T) {
 
 // A relay that missed a frame pulls it for its whole region.
 func TestGapAtRelayIsFilledForItsRegion(t *testing.T) {
-	n := newNet(t, gossip.DefaultConfig(), "a1", "b1", "b2", "b3")
+	n := newNet(t, eager(), "a1", "b1", "b2", "b3")
 	a := n.sites[0]
 	relay := relayOf(n, a)
 	n.lose = func(from, _ store.NodeID, m gossip.Message) bool { return from == "a1" && isFrame(m) }
@@ -475,4 +475,44 @@ func TestEngineWakesWhenRelayIsLate(t *testing.T) {
 		n.run(max(next-n.now.Mono, time.Millisecond)) // a status comes first
 	}
 	t.Errorf("at no time was NextTick %v, when the relay is late", late)
+}
+
+// What is written while something is under way to a relay goes with it or a
+// little later, together; the own region gets it at once.
+func TestWritesWaitForCompany(t *testing.T) {
+	cfg := gossip.DefaultConfig()
+	cfg.Coalesce = 30 * time.Millisecond
+	n := newNet(t, cfg, "a1", "a2", "b1")
+	n.delay = wide(100 * time.Millisecond)
+	a := n.sites[0]
+	n.run(time.Second)
+	n.sent = nil
+	for i := range 3 {
+		n.write(a, fmt.Sprint(i), 10)
+		n.settle()
+		if got := len(inRegion(frames(n, "a1"), "a")); got != i+1 {
+			t.Fatalf("%d frames to the own region after %d writes, want each at once", got, i+1)
+		}
+	}
+	if got := len(inRegion(frames(n, "a1"), "b")); got != 1 {
+		t.Fatalf("%d frames to region b, want the first write's: the others wait", got)
+	}
+	if next := a.NextTick() - n.now.Mono; next > cfg.Coalesce {
+		t.Errorf("the engine wakes in %v, want %v at most", next, cfg.Coalesce)
+	}
+	n.run(cfg.Coalesce - 10*time.Millisecond)
+	if got := len(inRegion(frames(n, "a1"), "b")); got != 1 {
+		t.Fatalf("%d frames to region b before %v, want 1", got, cfg.Coalesce)
+	}
+	n.run(10 * time.Millisecond)
+	if got := len(inRegion(frames(n, "a1"), "b")); got != 2 {
+		t.Fatalf("%d frames to region b after %v, want 2", got, cfg.Coalesce)
+	}
+	n.run(time.Second)
+	n.all(a.origin, 3)
+	n.write(a, "alone", 10)
+	n.settle()
+	if got := len(inRegion(frames(n, "a1"), "b")); got != 3 {
+		t.Errorf("%d frames to region b, want 3: nothing was under way", got)
+	}
 }

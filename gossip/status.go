@@ -32,6 +32,7 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 		}
 	}
 	at, confirmed := p.settle(now.Mono)
+	late := p.late
 	if p.late && (confirmed || s.answer() && len(p.fresh) == 0) {
 		p.late, e.regroup = false, true
 	}
@@ -39,11 +40,12 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 		p.tell, e.owes = true, true
 	}
 	if s.answer() {
-		if p.toldAt > 0 {
-			at, confirmed = p.toldAt, true
-		}
-		if confirmed && p.far {
+		switch {
+		case !p.far:
+		case confirmed && !late: // else it may be the answer to something later
 			p.measure(now.Mono - at)
+		case p.rtt == 0 && p.toldAt > 0 && now.Mono-p.toldAt < answerEvery*e.cfg.StatusInterval:
+			p.measure(now.Mono - p.toldAt)
 		}
 		p.toldAt, p.answeredAt = 0, now.Mono
 		return nil
@@ -109,7 +111,6 @@ func (p *peer) settle(now time.Duration) (at time.Duration, any bool) {
 func (e *Engine) collectStatus() {
 	if e.statusDue {
 		e.answerMoved()
-		e.silence()
 	}
 	if e.regroup {
 		e.chooseListeners()

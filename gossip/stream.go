@@ -29,32 +29,58 @@ func (e *Engine) receivePull(from store.NodeID, m *Pull) {
 }
 
 // collectFresh sends what this node wrote since the last turn to every peer of
-// its region and to a relay in each other one.
+// its region and to a relay in each other one. While a relay has not confirmed what
+// went before, more waits a little for company.
 func (e *Engine) collectFresh() error {
 	mark := e.replica.Watermarks().At(e.own)
-	for e.spread < mark {
-		if len(e.peers) == 0 {
-			e.spread = mark
-			return nil
-		}
-		f, err := e.frame(e.own, e.spread, mark)
-		if err != nil {
+	cuts := cutter{e: e, through: mark}
+	for ; e.spread < mark && len(e.home()) > 0; e.spread = cuts.last.Through() {
+		if err := cuts.cut(e.spread); err != nil {
 			return err
 		}
 		for _, p := range e.home() {
-			e.push(p, f)
+			e.push(p, cuts.last)
 		}
-		for _, r := range e.regions {
-			if r.name == e.self.Region {
-				continue
+	}
+	e.spread = mark
+	for _, r := range e.regions {
+		if r.name == e.self.Region || r.spread == mark || r.waits(e.now, e.cfg.Coalesce) {
+			continue
+		}
+		r.due = 0
+		for ; r.spread < mark; r.spread = cuts.last.Through() {
+			if err := cuts.cut(r.spread); err != nil {
+				return err
 			}
-			if p := r.relay(); e.push(p, f) {
-				e.replica.Observe(FreshCrossed{crossing(p, f)})
+			if p := r.relay(); e.push(p, cuts.last) {
+				e.replica.Observe(FreshCrossed{crossing(p, cuts.last)})
 			}
 		}
-		e.spread = f.Through()
 	}
 	return nil
+}
+
+// A cutter cuts this node's own log into frames, those that go to several peers once.
+type cutter struct {
+	e       *Engine
+	through uint64
+	last    *Frame
+}
+
+// cut makes last the frame that begins past from.
+func (c *cutter) cut(from uint64) (err error) {
+	if c.last == nil || c.last.From != from {
+		c.last, err = c.e.frame(c.e.own, from, c.through)
+	}
+	return err
+}
+
+// begin says that origin is this node's present one, sent as far as spread.
+func (e *Engine) begin(origin store.Origin, spread uint64) {
+	e.own, e.spread = origin, spread
+	for _, r := range e.regions {
+		r.spread, r.due = spread, 0
+	}
 }
 
 // push sends f, which p did not ask for, if p keeps up with such. Else it finds

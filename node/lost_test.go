@@ -38,6 +38,7 @@ func parties(t *testing.T, ids ...store.NodeID) map[store.NodeID]*party {
 func (p *party) start(t *testing.T, id store.NodeID, st store.Store) {
 	t.Helper()
 	cfg := node.DefaultConfig()
+	cfg.Gossip.Coalesce = 0
 	cfg.ID, cfg.Region, cfg.Found = id, "r", true
 	cfg.Draw = func(_ string, a, b uint64) uint64 { return a ^ b }
 	cfg.Observe = func(e node.Event) {

@@ -31,6 +31,7 @@ func put(name, value string) node.Write {
 func open(t *testing.T, id store.NodeID, st store.Store) *node.Node {
 	t.Helper()
 	cfg := node.DefaultConfig()
+	cfg.Gossip.Coalesce = 0
 	cfg.ID, cfg.Region = id, "r"
 	cfg.Draw = func(_ string, a, b uint64) uint64 { return a ^ b }
 	cfg.Found = true

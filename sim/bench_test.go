@@ -52,7 +52,7 @@ func BenchmarkSteady(b *testing.B) {
 		{"writes/nodes=20", 20, 20 * time.Millisecond},
 	} {
 		b.Run(load.name, func(b *testing.B) {
-			const meet, span = 16 * time.Second, 10 * time.Second
+			const meet, span = 20 * time.Second, 10 * time.Second
 			b.ReportAllocs()
 			b.StopTimer()
 			var statuses, applied uint64

@@ -58,6 +58,14 @@ const (
 // nanoseconds. That it is never 0 keeps virtual time moving.
 var syncTime = table{{0, 100_000}, {32768, 500_000}, {64881, 5_000_000}, {65470, 20_000_000}, {65536, 80_000_000}}
 
+// commitTime returns how long the commit of machine's turn at now takes.
+func (cfg Config) commitTime(machine int, now time.Duration) time.Duration {
+	if cfg.Calm {
+		return 500 * time.Microsecond
+	}
+	return time.Duration(syncTime.at(Draw(cfg.Seed, "sync", uint64(machine), uint64(now/time.Millisecond))))
+}
+
 func (m *machine) running() bool { return m.node != nil && m.pauses == 0 }
 
 // deliver hands an input to m. What finds the inbox full is lost; news of peers
@@ -114,7 +122,7 @@ func (w *World) turn(m *machine) {
 	m.inbox = slices.Delete(m.inbox, 0, taken)
 	m.bytes -= bytes
 	m.node.Tick(now)
-	sync := time.Duration(syncTime.at(w.draw("sync", uint64(m.index), uint64(w.now/time.Millisecond))))
+	sync := w.cfg.commitTime(m.index, w.now)
 	w.push(happening{at: w.now + sync, kind: Synced, machine: m.index, id: m.boots})
 	if m.doom != nil && writes > 0 {
 		after := time.Duration(below(w.draw("doom", m.doom.ID, uint64(m.index)), uint64(sync)))

@@ -33,6 +33,7 @@ type link struct{ from, to int }
 // A network loses, repeats and delays messages, each by itself.
 type network struct {
 	seed    uint64
+	calm    bool
 	regions []int           // of each machine
 	faults  []*Fault        // that last now, in the order in which they began
 	latest  []time.Duration // by link, when its last message arrives; nil for datagrams
@@ -89,6 +90,9 @@ func (n *network) arrival(l link, at time.Duration) time.Duration {
 // delay turns a draw into the time that a message is on its way.
 func (n *network) delay(l link, draw uint64) time.Duration {
 	d := time.Duration(oneWay[n.regions[l.from]][n.regions[l.to]]) * time.Microsecond
+	if n.calm {
+		return d
+	}
 	return d + d*time.Duration(jitter.at(draw))/1000
 }
 

@@ -60,3 +60,33 @@ func TestRelayThatHearsNothing(t *testing.T) {
 		t.Errorf("the slowest write was everywhere after %v, want %v at most", got, limit)
 	}
 }
+
+// calm returns five regions of four nodes on links with their median delays.
+func calm(faults ...sim.Fault) sim.Config {
+	cfg := wide(faults...)
+	cfg.Calm, cfg.For, cfg.Pace = true, 30*time.Second, 500*time.Millisecond
+	return cfg
+}
+
+// furthest is the largest delay between two of five regions, each way.
+const furthest = 129025 * time.Microsecond
+
+func TestWriteIsEverywhereAfterOneWay(t *testing.T) {
+	s := from(t, calm(), 16*time.Second).Stats
+	const limit = furthest + 4*time.Millisecond
+	if got := s.Everywhere.Quantile(990); got > limit {
+		t.Errorf("99 of 100 of %d writes are everywhere after %v, want %v at most", s.Everywhere.Count(), got, limit)
+	}
+	if got, want := s.Count("fresh_crossed"), 4*s.Count("write_accepted"); got > want {
+		t.Errorf("%d writes crossed %d times, want %d at most", s.Count("write_accepted"), got, want)
+	}
+}
+
+// A lost message costs a round trip and a quarter of a second at most.
+func TestLostMessageCostsARoundTrip(t *testing.T) {
+	s := from(t, calm(sim.Fault{ID: 1, Kind: sim.Loss, For: 30 * time.Second, Permille: 10}), 16*time.Second).Stats
+	const limit = furthest + 4*time.Millisecond + 2*furthest + 250*time.Millisecond
+	if got := s.Everywhere.Quantile(990); got > limit {
+		t.Errorf("at 1 %% loss 99 of 100 of %d writes are everywhere after %v, want %v at most", s.Everywhere.Count(), got, limit)
+	}
+}

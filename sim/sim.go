@@ -37,6 +37,9 @@ type Config struct {
 	MaxSkew time.Duration
 	// Links is how messages travel. Default by the seed.
 	Links Links
+	// Calm leaves out what varies: links take their median delays and every commit
+	// half a millisecond.
+	Calm bool
 	// Faults replaces those that Plan draws, unless it is nil.
 	Faults []Fault
 	// Trace, unless nil, is called for every happening and effect, in order.

@@ -49,7 +49,7 @@ func New(cfg Config) *World {
 	}
 	w.lasting = make([]bool, len(w.faults))
 	w.check = newChecker(w)
-	w.network.seed = w.cfg.Seed
+	w.network.seed, w.network.calm = w.cfg.Seed, w.cfg.Calm
 	if w.cfg.Links == Streams {
 		w.network.latest = make([]time.Duration, w.cfg.Nodes*w.cfg.Nodes)
 	}
