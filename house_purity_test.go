@@ -49,6 +49,7 @@ var allowedVars = map[string]string{
 	"sim.jitter":     "a quantile table, passed whole to methods that only look it up",
 	"sim.syncTime":   "a quantile table likewise",
 	"sim.valueSizes": "a quantile table likewise",
+	"sim.lookTime":   "a quantile table likewise",
 }
 
 // TestPurity holds the pure packages to what a deterministic state machine may

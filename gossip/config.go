@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hearsay/gossip/roster"
+	"hearsay/gossip/view"
 )
 
 // Config tunes how entries spread. Start from DefaultConfig.
@@ -57,6 +58,8 @@ type Config struct {
 	MaxOrigins int
 	// Roster tunes how the cluster agrees on its members.
 	Roster roster.Config
+	// View tunes how a region agrees on who may answer `region`.
+	View view.Config
 }
 
 // DefaultConfig returns settings for regions far apart.
@@ -77,6 +80,7 @@ func DefaultConfig() Config {
 		FloorStep:      time.Minute,
 		MaxOrigins:     1 << 16,
 		Roster:         roster.DefaultConfig(),
+		View:           view.DefaultConfig(),
 	}
 }
 
@@ -119,5 +123,8 @@ func (c Config) Validate() error {
 			return fmt.Errorf("gossip: %s is %d, must be positive", n.name, n.value)
 		}
 	}
-	return nil
+	if most := c.View.Lease + c.View.Slack; c.Roster.Settle <= most {
+		return fmt.Errorf("gossip: Roster.Settle is %v, must be more than a lease with its slack, %v", c.Roster.Settle, most)
+	}
+	return c.View.Validate()
 }

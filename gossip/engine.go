@@ -80,6 +80,14 @@ type Engine struct {
 	claims    int             // of peers, not covered yet
 	covering  bool            // watermarks moved since claims were looked at
 
+	seats   []*seat      // sorted by region
+	seated  uint64       // the epoch that gave them
+	ledgers []Seat       // of these and of former ones
+	lender  store.NodeID // from whom this region has borrowed a granter, if it did
+	// unconfirmed is how far this node had written when it last told its listeners how
+	// far it is, forAll how far clients wait for all members.
+	unconfirmed, forAll uint64
+
 	hash       uint64           // of the replica's watermarks
 	moved      store.Watermarks // since the listeners were last told
 	regroup    bool             // peers came or went since the listeners were chosen
@@ -95,14 +103,16 @@ type Engine struct {
 }
 
 // NewEngine returns an engine without peers for a replica that holds what its
-// watermarks say and a node that remembers ledger and kept. The config is valid.
-func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger, kept Kept) *Engine {
+// watermarks say and a node that remembers ledger, kept and seats. The config is
+// valid.
+func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger, kept Kept, seats []Seat) *Engine {
 	phase := draw("status phase", hashText(string(self.ID)), 0) % uint64(cfg.StatusInterval)
 	e := &Engine{
 		self:       self,
 		cfg:        cfg,
 		draw:       draw,
 		replica:    r,
+		ledgers:    seats,
 		ahead:      map[store.Origin]span{},
 		byID:       map[store.NodeID]*peer{},
 		w:          kept.W,
@@ -141,9 +151,13 @@ func (o owner) Near() store.NodeID {
 
 // Wrote tells the engine of the node's own write number seq under origin, its
 // present incarnation. The replica's watermark already covers it.
-func (e *Engine) Wrote(origin store.Origin, seq uint64) {
+func (e *Engine) Wrote(now clock.Reading, origin store.Origin, seq uint64) {
 	if origin != e.own {
 		e.begin(origin, seq-1)
+		e.unconfirmed, e.forAll = 0, 0
+	}
+	if s := e.seatIn(e.self.Region); s != nil {
+		s.region.Wrote(now, store.Mark{Origin: origin, Seq: seq})
 	}
 	e.noteMoved(origin, seq-1, seq)
 }
@@ -160,6 +174,8 @@ func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error 
 		e.receivePull(from, m)
 	case *Roster:
 		e.roster.Receive(now.Mono, from, &m.Message)
+	case *View:
+		e.receiveView(now, from, m)
 	}
 	return nil
 }
@@ -186,6 +202,10 @@ func (e *Engine) Tick(now clock.Reading) error {
 		e.silence()
 	}
 	e.roster.Tick(now.Mono, e.peerIDs)
+	e.sit(now)
+	for _, s := range e.seats {
+		s.region.Tick(now)
+	}
 	e.countW()
 	if due {
 		if err := e.raiseFloor(now); err != nil {
@@ -204,6 +224,9 @@ func (e *Engine) NextTick() time.Duration {
 	for i := range e.lacks {
 		next = min(next, e.deadline(&e.lacks[i]))
 	}
+	for _, s := range e.seats {
+		next = min(next, s.region.NextTick())
+	}
 	return next
 }
 
@@ -212,6 +235,7 @@ func (e *Engine) NextTick() time.Duration {
 func (e *Engine) Collect() ([]Envelope, error) {
 	e.durable = e.roster.Epoch().Number
 	e.collectRoster()
+	e.collectViews()
 	// Before the statuses, which would have their receivers ask for what they name.
 	if err := e.collectHedges(); err != nil {
 		return nil, err
@@ -252,4 +276,5 @@ func (e *Engine) noteMoved(origin store.Origin, old, seq uint64) {
 	e.hash += HashMark(origin, seq) - HashMark(origin, old)
 	e.moved.Set(origin, seq)
 	e.covering = true
+	e.owe(origin, seq)
 }

@@ -57,7 +57,7 @@ func (e *Engine) raiseFloor(now clock.Reading) error {
 		st.has(e.w)
 	}
 	oldest := clock.Timestamp{Wall: max(0, now.Wall-int64(e.cfg.FloorAge))}
-	floor := oldest
+	floor := earlier(oldest, e.w) // who is no member yet has none that counts
 	for i := range e.standings {
 		floor = earlier(floor, e.standings[i].w)
 	}

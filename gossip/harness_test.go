@@ -24,6 +24,7 @@ type replica struct {
 	last    int64 // wall time of the last timestamp given
 	ledger  roster.Ledger
 	kept    gossip.Kept
+	seats   []gossip.Seat
 }
 
 func newReplica(n *net) *replica {
@@ -93,6 +94,9 @@ func (r *replica) Apply(_ clock.Reading, f *gossip.Frame) (uint64, time.Duration
 // save makes the engine's ledger last, and a newcomer stamp above where it was
 // admitted.
 func (r *replica) save(id store.NodeID, e *gossip.Engine) {
+	if seats, changed := e.SaveSeats(); changed {
+		r.seats = seats
+	}
 	ledger, changed := e.Roster().Save()
 	if !changed {
 		return
@@ -187,7 +191,7 @@ func (n *net) add(name string) *site {
 
 // start begins a life of s: on what its replica holds, as a new origin.
 func (n *net) start(s *site) {
-	s.Engine = gossip.NewEngine(s.peer, n.cfg, draw, s.replica, s.replica.ledger, s.replica.kept)
+	s.Engine = gossip.NewEngine(s.peer, n.cfg, draw, s.replica, s.replica.ledger, s.replica.kept, s.replica.seats)
 	s.origin = store.Origin{Node: s.peer.ID, Incarnation: store.Incarnation{Nonce: s.origin.Incarnation.Nonce + 1}}
 }
 
@@ -247,7 +251,7 @@ func (n *net) write(s *site, name string, size int) *store.Entry {
 	s.replica.entries[e.Key] = e
 	s.replica.log(s.origin, store.Row{Seq: seq, Key: e.Key, Timestamp: e.Version.Timestamp})
 	s.replica.marks.Set(s.origin, seq)
-	s.Wrote(s.origin, seq)
+	s.Wrote(n.now, s.origin, seq)
 	n.wrote = append(n.wrote, e)
 	return e
 }

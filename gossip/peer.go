@@ -30,6 +30,7 @@ type peer struct {
 	ask        bool             // that we want all its watermarks …
 	askAfter   time.Duration    // … but not before
 	confirm    bool             // at once how far its frames brought us
+	news       bool             // at once what we granted
 	unsettled  int              // bytes of its frames since it was last told that …
 	origins    store.Watermarks // … and how far they went
 

@@ -90,8 +90,12 @@ func (r *region) retry(from uint64) {
 }
 
 // relay returns the first choice of those that confirm what they get; if none
-// does, the first of all, so that one that is back is found.
-func (r *region) relay() *peer {
+// does, the first of all, so that one that is back is found. A granter that this
+// node's region has borrowed comes before all others: it gets every write anyway.
+func (e *Engine) relay(r *region) *peer {
+	if p := e.peer(e.lender); p != nil && p.Region == r.name && !p.late {
+		return p
+	}
 	for _, p := range r.peers {
 		if !p.late {
 			return p
@@ -138,16 +142,16 @@ func (e *Engine) lateAt(p *peer) time.Duration {
 	return max(p.fresh[0].at, p.confirmedAt) + e.rtt(p)*3/2 + e.cfg.Hedge
 }
 
-// waits reports whether what was written since waits for more to go with it: not
-// if nothing is on its way to the relay, and not for longer than limit.
-func (r *region) waits(now, limit time.Duration) bool {
-	if r.relay().freshBytes == 0 {
+// waits reports whether what was written since waits for more to go with it to r:
+// not if nothing is on its way to the relay, and not for longer than Coalesce.
+func (e *Engine) waits(r *region) bool {
+	if e.relay(r).freshBytes == 0 {
 		return false
 	}
 	if r.due == 0 {
-		r.due = now + limit
+		r.due = e.now + e.cfg.Coalesce
 	}
-	return now < r.due
+	return e.now < r.due
 }
 
 // nextCrossing returns when the next relay is late if it confirms nothing, or what
@@ -177,7 +181,7 @@ func (e *Engine) collectHedges() error {
 			continue
 		}
 		r.hedge = false
-		p := r.relay()
+		p := e.relay(r)
 		if p.late {
 			continue
 		}
@@ -238,7 +242,7 @@ func (e *Engine) collectPassages() error {
 			if err != nil {
 				return err
 			}
-			if s.from = f.Through(); !e.relay(f) {
+			if s.from = f.Through(); !e.passOn(f) {
 				s.from = mark // whoever lacks the rest will pull it
 			}
 		}
@@ -250,9 +254,9 @@ func (e *Engine) collectPassages() error {
 	return nil
 }
 
-// relay sends f to those of this region that are not known to hold it, and reports
+// passOn sends f to those of this region that are not known to hold it, and reports
 // whether any took it.
-func (e *Engine) relay(f *Frame) bool {
+func (e *Engine) passOn(f *Frame) bool {
 	sent := 0
 	for _, p := range e.home() {
 		if p.have.At(f.Origin) < f.Through() && e.push(p, f) {
@@ -268,6 +272,9 @@ func (e *Engine) relay(f *Frame) bool {
 // relayOf returns who of this node's region, itself included, writer has as its
 // first choice.
 func (e *Engine) relayOf(writer store.NodeID) store.NodeID {
+	if lent := e.lentTo(writer); lent != "" {
+		return lent
+	}
 	best := e.self.ID
 	for _, p := range e.home() {
 		if rank(writer, p.ID) > rank(writer, best) {

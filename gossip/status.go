@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hearsay/clock"
+	"hearsay/gossip/view"
 	"hearsay/store"
 )
 
@@ -31,6 +32,7 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 			e.notice(now, m.Origin, m.Seq, e.feeds(p, m.Origin.Node))
 		}
 	}
+	e.held(now, p, s.Tag)
 	at, confirmed := p.settle(now.Mono)
 	late := p.late
 	if p.late && (confirmed || s.answer() && len(p.fresh) == 0) {
@@ -111,6 +113,7 @@ func (p *peer) settle(now time.Duration) (at time.Duration, any bool) {
 func (e *Engine) collectStatus() {
 	if e.statusDue {
 		e.answerMoved()
+		e.askWhoWaits()
 	}
 	if e.regroup {
 		e.chooseListeners()
@@ -119,32 +122,26 @@ func (e *Engine) collectStatus() {
 		return
 	}
 	e.owes = false
-	var made [4]*Status
+	made := map[kind]*Status{}
 	for _, p := range e.peers {
 		switch {
 		case p.tell, p.listens && e.statusDue:
-			kind := 0
-			if p.ask {
-				kind |= 1
+			k := kind{p.ask, p.tell, e.tag(p)}
+			if made[k] == nil {
+				made[k] = e.status(k)
 			}
-			if p.tell {
-				kind |= 2
-			}
-			if made[kind] == nil {
-				made[kind] = e.status(p.ask, p.tell)
-			}
-			e.send(p, made[kind])
+			e.send(p, made[k])
 			if p.tell {
 				p.toldAt = e.now
 			}
 			p.tell = false
-		case p.ask, p.confirm, e.statusDue && p.unsettled > 0:
+		case p.ask, p.confirm, p.news, e.statusDue && p.unsettled > 0:
 			e.send(p, e.answer(p))
 			p.answerAt = e.now + answerEvery*e.cfg.StatusInterval
 		default:
 			continue
 		}
-		p.ask, p.confirm, p.unsettled, p.origins = false, false, 0, nil
+		p.ask, p.confirm, p.news, p.unsettled, p.origins = false, false, false, 0, nil
 	}
 	if e.statusDue {
 		e.statusDue, e.moved = false, nil
@@ -153,7 +150,7 @@ func (e *Engine) collectStatus() {
 
 // answer returns how far p's frames brought this node, and nothing else.
 func (e *Engine) answer(p *peer) *Status {
-	s := &Status{Want: p.ask, Facts: e.facts()}
+	s := &Status{Want: p.ask, Facts: e.facts(), Tag: e.tag(p)}
 	for _, m := range p.origins {
 		if seq := e.replica.Watermarks().At(m.Origin); seq > 0 {
 			s.Marks.Set(m.Origin, seq)
@@ -162,12 +159,18 @@ func (e *Engine) answer(p *peer) *Status {
 	return s
 }
 
-func (e *Engine) status(want, full bool) *Status {
+// A kind is by what the statuses of one turn differ.
+type kind struct {
+	want, full bool
+	tag        view.Tag
+}
+
+func (e *Engine) status(k kind) *Status {
 	marks := e.moved
-	if full {
+	if k.full {
 		marks = e.replica.Watermarks()
 	}
-	return &Status{Marks: marks.Clone(), Full: full, Hash: e.hash, Want: want, Facts: e.facts(), Closed: e.word(), Tally: e.tally}
+	return &Status{Marks: marks.Clone(), Full: k.full, Hash: e.hash, Want: k.want, Facts: e.facts(), Closed: e.word(), Tally: e.tally, Tag: k.tag}
 }
 
 func (e *Engine) facts() Facts {

@@ -44,7 +44,7 @@ func (e *Engine) collectFresh() error {
 	}
 	e.spread = mark
 	for _, r := range e.regions {
-		if r.name == e.self.Region || r.spread == mark || r.waits(e.now, e.cfg.Coalesce) {
+		if r.name == e.self.Region || r.spread == mark || e.waits(r) {
 			continue
 		}
 		r.due = 0
@@ -52,7 +52,7 @@ func (e *Engine) collectFresh() error {
 			if err := cuts.cut(r.spread); err != nil {
 				return err
 			}
-			if p := r.relay(); e.push(p, cuts.last) {
+			if p := e.relay(r); e.push(p, cuts.last) {
 				e.replica.Observe(FreshCrossed{crossing(p, cuts.last)})
 			}
 		}

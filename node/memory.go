@@ -2,6 +2,7 @@ package node
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,6 +19,7 @@ const (
 	memoBound  = "clock bound" // a timestamp's text
 	memoKept   = "kept"        // a gossip.Kept, as JSON
 	memoSwept  = "swept"       // the epoch to whose ends it was swept, as JSON
+	memoSeats  = "seats"       // []gossip.Seat, as JSON
 )
 
 // boundAhead is how far ahead of what a node closes its clock bound is set: how
@@ -26,29 +28,25 @@ const (
 const boundAhead = time.Second
 
 // recall reads what an earlier life of the node left.
-func (n *Node) recall() (ledger roster.Ledger, kept gossip.Kept, err error) {
-	if err := n.load(memoRoster, &ledger); err != nil {
-		return ledger, kept, err
-	}
-	if err := n.load(memoKept, &kept); err != nil {
-		return ledger, kept, err
-	}
+func (n *Node) recall() (ledger roster.Ledger, kept gossip.Kept, seats []gossip.Seat, err error) {
+	err = errors.Join(n.load(memoRoster, &ledger), n.load(memoKept, &kept), n.load(memoSeats, &seats), n.load(memoSwept, &n.sweep.done), n.recallBound())
+	n.join(&ledger.Epoch)
+	return ledger, kept, seats, err
+}
+
+func (n *Node) recallBound() error {
 	bound, err := n.store.Memo(memoBound)
 	if err != nil {
-		return ledger, kept, fmt.Errorf("read clock bound: %w", err)
+		return fmt.Errorf("read clock bound: %w", err)
 	}
 	if bound != nil {
 		if n.bound, err = clock.ParseTimestamp(string(bound)); err != nil {
-			return ledger, kept, fmt.Errorf("read clock bound: %w", err)
+			return fmt.Errorf("read clock bound: %w", err)
 		}
 	}
 	n.hlc.Restore(n.bound)
 	n.past, n.wall = n.bound, n.bound.Wall
-	if err := n.load(memoSwept, &n.sweep.done); err != nil {
-		return ledger, kept, err
-	}
-	n.join(&ledger.Epoch)
-	return ledger, kept, nil
+	return nil
 }
 
 // load reads the memo of that name, JSON, into v, which stays if there is none.
@@ -85,8 +83,13 @@ func (n *Node) found() {
 	}
 }
 
-// remember puts the roster's ledger into the turn's batch if it changed.
+// remember puts what changed of the ledgers into the turn's batch.
 func (n *Node) remember() error {
+	if seats, changed := n.engine.SaveSeats(); changed {
+		if err := n.save(memoSeats, seats); err != nil {
+			return err
+		}
+	}
 	ledger, changed := n.engine.Roster().Save()
 	if !changed {
 		return nil

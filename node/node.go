@@ -14,6 +14,7 @@ import (
 
 	"hearsay/clock"
 	"hearsay/gossip"
+	"hearsay/gossip/view"
 	"hearsay/store"
 )
 
@@ -54,12 +55,14 @@ type Node struct {
 	w     clock.Timestamp // of the last front …
 	floor clock.Timestamp // … likewise …
 	ready bool            // … and whether it said that the node takes writes
+	hold  view.Hold       // … and how long it may answer `region`
 
 	strays []store.Key // merged in this turn from beyond an end
 	sweep  clearing    // of what lies beyond the ends
 
 	losses  losses
 	ticket  Ticket
+	waits   waits
 	replies []Reply
 	fresh   bool  // no front was given yet
 	err     error // the first failure of the store; it ends the node
@@ -101,12 +104,12 @@ func New(cfg Config, st store.Store) (*Node, error) {
 		},
 	}
 	n.hlc.Restore(newest)
-	ledger, kept, err := n.recall()
+	ledger, kept, seats, err := n.recall()
 	if err != nil {
 		return nil, err
 	}
 	self := gossip.Peer{ID: cfg.ID, Region: cfg.Region, Name: cfg.Name}
-	n.engine = gossip.NewEngine(self, cfg.Gossip, cfg.Draw, replica{n}, ledger, kept)
+	n.engine = gossip.NewEngine(self, cfg.Gossip, cfg.Draw, replica{n}, ledger, kept, seats)
 	return n, nil
 }
 
@@ -134,7 +137,7 @@ func (n *Node) Write(now clock.Reading, w Write) (Ticket, error) {
 		return 0, err
 	}
 	n.ticket++
-	n.replies = append(n.replies, Reply{Ticket: n.ticket, Version: e.Version, Seq: e.Seq})
+	n.settle(Reply{Ticket: n.ticket, Version: e.Version, Seq: e.Seq}, w.Ack)
 	return n.ticket, nil
 }
 
@@ -190,7 +193,7 @@ func (n *Node) enter(now clock.Reading, w Write, old *store.Entry) (*store.Entry
 		return nil, err
 	}
 	n.seq = e.Seq
-	n.engine.Wrote(n.own, n.seq)
+	n.engine.Wrote(now, n.own, n.seq)
 	n.observe(WriteAccepted{Key: w.Key, Version: e.Version, Delete: w.Delete})
 	return e, nil
 }
@@ -243,7 +246,7 @@ func (n *Node) NextTick() time.Duration {
 	if n.sweep.due && n.writable(n.now) {
 		return 0
 	}
-	return n.engine.NextTick()
+	return n.waits.due(n.engine.NextTick())
 }
 
 // Flush commits all that the turn wrote, and only then releases what the turn
@@ -273,15 +276,16 @@ func (n *Node) flush() (Output, error) {
 		return Output{}, fmt.Errorf("collect messages: %w", err)
 	}
 	n.watchBound()
+	n.acknowledge()
 	out := Output{Messages: messages, Replies: n.replies}
-	w, floor, refusal := n.engine.W(), n.engine.Floor(), n.Ready(n.now)
-	if wrote || n.fresh || w != n.w || floor != n.floor || (refusal == nil) != n.ready {
+	w, floor, hold, refusal := n.engine.W(), n.engine.Floor(), n.engine.Hold(), n.Ready(n.now)
+	if wrote || n.fresh || w != n.w || floor != n.floor || hold != n.hold || (refusal == nil) != n.ready {
 		snapshot, err := n.store.Snapshot()
 		if err != nil {
 			return Output{}, fmt.Errorf("take snapshot: %w", err)
 		}
-		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Floor: floor, Refusal: refusal, MaxSkew: n.cfg.MaxSkew, Lost: n.losses.shown()}
-		n.fresh, n.w, n.floor, n.ready = false, w, floor, refusal == nil
+		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Floor: floor, Hold: hold, Refusal: refusal, MaxSkew: n.cfg.MaxSkew, Lost: n.losses.shown()}
+		n.fresh, n.w, n.floor, n.hold, n.ready = false, w, floor, hold, refusal == nil
 	}
 	n.replies = nil
 	return out, nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hearsay/clock"
+	"hearsay/gossip/view"
 	"hearsay/store"
 )
 
@@ -21,6 +22,8 @@ type Front struct {
 	// Floor is the timestamp at or below which everything is everywhere, at every
 	// member of the cluster; zero if that is unknown. It is never above W.
 	Floor clock.Timestamp
+	// Hold is how long the node may answer `region`; see Region.
+	Hold view.Hold
 	// Refusal is why the node takes no writes; see ErrNotReady. Nil if it does.
 	Refusal error
 	// MaxSkew is how far apart the cluster's clocks may be.
@@ -42,6 +45,10 @@ func (f *Front) Staleness(now clock.Reading) (time.Duration, bool) {
 	}
 	return time.Duration(f.at(now)-f.W.Wall) + f.MaxSkew, true
 }
+
+// Region reports whether a read that took its reading now and then f shows every
+// write that the region had acknowledged before now, or what supersedes it.
+func (f *Front) Region(now clock.Reading) bool { return f.Hold.On(now) }
 
 // Read returns the live entry of key in f at now, or store.ErrNotFound. It is a
 // pure function of its arguments; take the reading first, then the front.

@@ -20,6 +20,7 @@ type Write struct {
 	// reads the write has seen it too. The caller has made sure that the node
 	// serves it; see Front.Serve.
 	Seen store.Bookmark
+	Ack  Ack // how far it has to be before the reply
 }
 
 // A Ticket is what the node gives for a Write until its Reply, perhaps many
@@ -27,11 +28,13 @@ type Write struct {
 type Ticket uint64
 
 // A Reply says that a Write is done: durable here, under this version and as its
-// origin's write number Seq.
+// origin's write number Seq, and as far as Ack says, which may be less than was
+// asked for.
 type Reply struct {
 	Ticket  Ticket
 	Version store.Version
 	Seq     uint64
+	Ack     Ack
 }
 
 // The longest parts of a write, in bytes, as in Workers KV.
@@ -52,6 +55,8 @@ func (w Write) validate() error {
 		return fmt.Errorf("%w: metadata has %d bytes, must have at most %d", ErrWrite, len(w.Metadata), MaxMetadata)
 	case len(w.Request) > store.MaxRequest:
 		return fmt.Errorf("%w: request has %d bytes, must have at most %d", ErrWrite, len(w.Request), store.MaxRequest)
+	case w.Ack > AckAll:
+		return fmt.Errorf("%w: acknowledgement %d is unknown", ErrWrite, w.Ack)
 	case w.Expires < 0:
 		return fmt.Errorf("%w: expiration %d is negative", ErrWrite, w.Expires)
 	}

@@ -53,9 +53,10 @@ type write struct {
 // A history is all that was ever written to one key.
 type history struct {
 	key      store.Key
-	versions []numbered     // ascending
-	acked    store.Version  // the greatest that a client was told of
-	recent   []*store.Entry // the last few
+	versions []numbered      // ascending
+	acked    store.Version   // the greatest that a client was told of …
+	region   []store.Version // … and, by region, that its region holds
+	recent   []*store.Entry  // the last few
 }
 
 // A numbered version is one write of its origin.
@@ -114,7 +115,7 @@ func newChecker(w *World) *checker {
 func (c *checker) history(key store.Key) *history {
 	h := c.keys[key]
 	if h == nil {
-		h = &history{key: key}
+		h = &history{key: key, region: make([]store.Version, c.w.cfg.Regions)}
 		c.keys[key] = h
 		c.order = append(c.order, h)
 	}
@@ -371,6 +372,9 @@ func (c *checker) replied(m *machine, r node.Reply) {
 	l.acked = append(l.acked, acknowledged{p.key, r.Version})
 	if r.Version.Compare(h.acked) > 0 {
 		h.acked = r.Version
+	}
+	if r.Ack == node.AckRegion {
+		c.inRegion(m, h, r.Version)
 	}
 }
 

@@ -29,6 +29,9 @@ func (c *checker) difference() *difference {
 		if end := dawn + int64(c.w.cfg.For); m.front.W.Wall < end {
 			return &difference{m, fmt.Sprintf("%s cannot tell that it misses nothing of the last %v before the healing", m.peer.ID, time.Duration(end-m.front.W.Wall))}
 		}
+		if now := m.clocks.read(c.w.now); !m.front.Region(now) {
+			return &difference{m, fmt.Sprintf("%s does not answer region", m.peer.ID)}
+		}
 		if n := len(c.of[m.index].pending); n > 0 {
 			return &difference{m, fmt.Sprintf("%s owes %d replies", m.peer.ID, n)}
 		}

@@ -23,6 +23,8 @@ type machine struct {
 	version store.Version // of the write that was accepted last …
 	found   bool          // … or found to be there already
 
+	looks map[uint64]look // reads under way, by ordinal
+
 	inbox []input // what waits for the next turn; see maxInbox
 	bytes int     // of the messages in it
 	busy  bool    // a turn is open: its Flush comes with Synced
@@ -247,6 +249,7 @@ func (w *World) powerOff(m *machine) {
 	m.disk.Crash()
 	m.node, m.inbox, m.bytes, m.busy, m.late, m.armed = nil, nil, 0, false, false, false
 	m.boots++
+	clear(m.looks)
 	w.check.crashed(m)
 	w.suspect(m, f.ID)
 }

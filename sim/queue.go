@@ -13,6 +13,7 @@ const (
 	Arrived              // a message reaches a machine
 	PeerUp               // a machine learns that another is there
 	PeerDown             // a machine learns, perhaps wrongly, that another is gone
+	Looked               // a read takes the front, having taken the clock
 	Asked                // a client asks a machine for a read or a write
 	Roamed               // a session asks a machine, for the first time …
 	Again                // … or again where it was behind
@@ -28,7 +29,7 @@ const (
 	Told                 // a node tells its observer of an event
 )
 
-var kinds = [...]string{"wake", "synced", "doomed", "arrived", "peer up", "peer down", "asked", "roamed", "again", "fault begins", "fault ends", "healed", "probed",
+var kinds = [...]string{"wake", "synced", "doomed", "arrived", "peer up", "peer down", "looked", "asked", "roamed", "again", "fault begins", "fault ends", "healed", "probed",
 	"sent", "lost", "refused", "replied", "read", "told"}
 
 func (k Kind) String() string { return kinds[k] }

@@ -31,6 +31,7 @@ type Stats struct {
 	SessionsWaited                uint64 // that were asked again where a machine was behind,
 	SessionsRefused               uint64 // that were given up as behind, or as ahead of a clock,
 	SessionsGaveUp                uint64 // and that the session never heard the end of
+	RegionWrites, RegionReads     uint64 // that said `region`
 	Repeated                      uint64 // writes whose first try was found
 	Lost                          uint64 // updates that a node told of as lost
 	NobodyHome                    uint64 // operations on a machine that was down

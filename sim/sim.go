@@ -20,7 +20,7 @@ import (
 type Config struct {
 	Seed    uint64
 	Nodes   int           // default 6
-	Regions int           // default by the seed, 3 to 5, no more than Nodes
+	Regions int           // default by the seed, 1 to 5, no more than Nodes
 	For     time.Duration // the safety phase, default 20 s
 	// Settle bounds, from the moment that all is healed, how long the replicas
 	// may take to become equal. Default 10 s.
@@ -79,7 +79,7 @@ const (
 
 func (cfg Config) withDefaults() Config {
 	setDefault(&cfg.Nodes, 6)
-	setDefault(&cfg.Regions, min(cfg.Nodes, 3+int(below(Draw(cfg.Seed, "regions"), 3))))
+	setDefault(&cfg.Regions, min(cfg.Nodes, 1+int(below(Draw(cfg.Seed, "regions"), 5))))
 	setDefault(&cfg.For, 20*time.Second)
 	setDefault(&cfg.Settle, 10*time.Second)
 	setDefault(&cfg.Pace, 150*time.Millisecond)

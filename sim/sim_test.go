@@ -54,6 +54,8 @@ func TestSeeds(t *testing.T) {
 		all.SessionsWaited += r.Stats.SessionsWaited
 		all.SessionsRefused += r.Stats.SessionsRefused
 		all.SessionsGaveUp += r.Stats.SessionsGaveUp
+		all.RegionWrites += r.Stats.RegionWrites
+		all.RegionReads += r.Stats.RegionReads
 	}
 	if *seeds < 40 {
 		return // too few to expect everything
@@ -80,6 +82,8 @@ func TestSeeds(t *testing.T) {
 		{"a session had to wait", all.SessionsWaited},
 		{"a session waited in vain", all.SessionsRefused},
 		{"a session never heard how its write ended", all.SessionsGaveUp},
+		{"a write was acknowledged region", all.RegionWrites},
+		{"a read said region", all.RegionReads},
 	} {
 		if sometimes.n == 0 {
 			t.Errorf("in no seed did it happen that %s", sometimes.what)

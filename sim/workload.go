@@ -179,21 +179,6 @@ func (w *World) writeOf(now clock.Reading, op operation) node.Write {
 	return write
 }
 
-// read lets a client read at m, beside any turn that is open there.
-func (w *World) read(m *machine, op operation) {
-	if m.front == nil {
-		w.stats.NobodyHome++
-		return
-	}
-	w.stats.Reads++
-	if m.busy {
-		w.stats.ReadsInTurn++
-	}
-	now := m.clocks.read(w.now)
-	e, err := node.Read(now, m.front, op.key)
-	w.showed(m, now, op, e, err)
-}
-
 // showed has the checker look at what m showed a client, or why it did not.
 func (w *World) showed(m *machine, now clock.Reading, op operation, e *store.Entry, err error) {
 	id := uint64(0)

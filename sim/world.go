@@ -60,6 +60,7 @@ func New(cfg Config) *World {
 			peer:   gossip.Peer{ID: w.cfg.nodeID(i), Region: regionNames[region]},
 			clocks: drawClocks(w.cfg.Seed, i, w.cfg.MaxSkew),
 			disk:   memstore.New(),
+			looks:  map[uint64]look{},
 		}
 		w.network.regions = append(w.network.regions, region)
 		w.machines = append(w.machines, m)
@@ -147,6 +148,8 @@ func (w *World) pass(h *happening) {
 		w.deliver(m, input{kind: Arrived, other: h.other, data: h.data})
 	case PeerUp, PeerDown:
 		w.news(h)
+	case Looked:
+		w.looked(m, h.id)
 	case Asked:
 		w.ask(m, h.id)
 	case Roamed:
