@@ -21,7 +21,7 @@ type Replica interface {
 	// stays. It stops before the first row that is ahead of this machine's clock
 	// by more than the maximum skew: through is the last row taken in, and hold,
 	// if not 0, how long the next one has to wait.
-	Apply(now clock.Reading, f *Frame) (through uint64, hold time.Duration, err error)
+	Apply(now clock.Reading, f *Frame, via Via) (through uint64, hold time.Duration, err error)
 	// Raise moves the watermark of origin up to seq, every row of which is in.
 	Raise(origin store.Origin, seq uint64) error
 	// Cut moves the watermark of origin, which has ended there, back to seq, out if

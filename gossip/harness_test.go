@@ -25,6 +25,7 @@ type replica struct {
 	ledger  roster.Ledger
 	kept    gossip.Kept
 	seats   []gossip.Seat
+	paths   []gossip.Via // of the frames applied
 }
 
 func newReplica(n *net) *replica {
@@ -76,7 +77,8 @@ func (r *replica) Keep(k gossip.Kept) error { r.kept = k; return nil }
 
 func (r *replica) Close() (clock.Timestamp, error) { return r.Stamp(), nil }
 
-func (r *replica) Apply(_ clock.Reading, f *gossip.Frame) (uint64, time.Duration, error) {
+func (r *replica) Apply(_ clock.Reading, f *gossip.Frame, via gossip.Via) (uint64, time.Duration, error) {
+	r.paths = append(r.paths, via)
 	for i, row := range f.Rows {
 		seq := f.From + 1 + uint64(i)
 		if r.horizon > 0 && row.Timestamp.Wall > r.horizon {

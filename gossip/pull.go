@@ -52,7 +52,7 @@ func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) er
 		e.replica.Observe(FrameRepeated{From: from, Origin: f.Origin})
 		return nil
 	}
-	through, hold, err := e.replica.Apply(now, f)
+	through, hold, err := e.replica.Apply(now, f, e.via(from, f, mark))
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,9 @@ type Config struct {
 	Draw gossip.Draw
 	// Observe is told of events in order. It must not block; nil is allowed.
 	Observe func(Event)
+	// Arrived is told of each entry that a peer made a key hold, in order. It must
+	// not block; nil is allowed.
+	Arrived func(Arrival)
 }
 
 // DefaultConfig returns a config that lacks only ID, Region and Draw.

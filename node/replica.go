@@ -63,7 +63,7 @@ func (r replica) Keep(k gossip.Kept) error { return r.n.save(memoKept, k) }
 
 // Apply takes f in row by row, so that a timestamp too far ahead stops it
 // between two rows and not inside one.
-func (r replica) Apply(now clock.Reading, f *gossip.Frame) (through uint64, hold time.Duration, err error) {
+func (r replica) Apply(now clock.Reading, f *gossip.Frame, via gossip.Via) (through uint64, hold time.Duration, err error) {
 	mark := r.n.marks.At(f.Origin)
 	merged := make([]bool, len(f.Entries))
 	superseded := 0
@@ -79,7 +79,9 @@ func (r replica) Apply(now clock.Reading, f *gossip.Frame) (through uint64, hold
 			if err != nil {
 				return 0, 0, err
 			}
-			if !won {
+			if won {
+				r.n.arrived(now, e, via)
+			} else {
 				superseded++
 			}
 		}

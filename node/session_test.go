@@ -46,6 +46,7 @@ func TestServe(t *testing.T) {
 		{"of an origin that ended before it began", saw("c", 1, 8), node.ErrLost},
 		{"of an origin that is retired", saw("c", 1, 7), nil},
 		{"past an end that the floor has passed", saw("a", 6, 7), node.ErrLost},
+		{"lost and behind", saw("a", 6, 9).And(saw("b", 4, 12)), node.ErrLost},
 		{"behind and lost", saw("a", 6, 12).And(saw("b", 4, 9)), node.ErrLost},
 		{"at the skew", saw("a", 5, 20).And(store.Bookmark{Marks: []store.Seen{{Mark: store.Mark{Origin: origin("b"), Seq: 3}, Timestamp: clock.Timestamp{Wall: 20*second + second/2}}}}), nil},
 		{"past the skew", store.Bookmark{Marks: []store.Seen{{Mark: store.Mark{Origin: origin("b"), Seq: 3}, Timestamp: clock.Timestamp{Wall: 20*second + second/2 + 1}}}}, node.ErrAhead},

@@ -22,7 +22,7 @@ const (
 
 // addAdmin adds the flag that names an admin port to cmd and all below it.
 func addAdmin(cmd *cobra.Command) *string {
-	return cmd.PersistentFlags().String("admin", "http://127.0.0.1:8700", "admin port, or the page's port of 'hearsay dev'")
+	return cmd.PersistentFlags().String("admin", "http://127.0.0.1:8700", "admin port, or the page's port of 'hearsay dev'; where every node is asked, all of its nodes, or several ports with commas")
 }
 
 // askAdmin sends in to a path of an admin port and decodes the answer into out.

@@ -21,7 +21,7 @@ func newKV() *cobra.Command {
   hearsay kv key get hello --namespace notes --bookmark ./seen --api http://127.0.0.1:8709`,
 	}
 	connect := addClient(cmd)
-	return group(cmd, newNamespace(connect), newKey(connect), newBulk(connect))
+	return group(cmd, newNamespace(connect), newKey(connect), newBulk(connect), newWhy())
 }
 
 // A target is the namespace that a command works on.
@@ -49,8 +49,12 @@ func (t *target) open(ctx context.Context) (*client, string, error) {
 	case t.id != "":
 		return c, t.id, nil
 	case t.title == "":
-		return nil, "", usageError("which namespace? Give --namespace TITLE or --namespace-id ID ('hearsay kv namespace list' shows them)")
+		return nil, "", errNoNamespace()
 	}
 	ns, err := c.namespaceByTitle(ctx, t.title)
 	return c, ns.ID, err
+}
+
+func errNoNamespace() error {
+	return usageError("which namespace? Give --namespace TITLE or --namespace-id ID ('hearsay kv namespace list' shows them)")
 }

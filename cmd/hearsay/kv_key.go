@@ -134,22 +134,32 @@ func withMetadata(value []byte, metadata string) (body []byte, contentType strin
 }
 
 func newKeyGet(connect func() (*client, error)) *cobra.Command {
-	var text bool
+	var text, everywhere bool
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "get KEY",
 		Short: "Write exactly the bytes of a value to standard output",
 		Long: `Write exactly the bytes of a value to standard output. Exit code 3 says that the
 key is not there. With --wait, ask again until it is, and say on standard error
-how long that took.`,
+how long that took. With --everywhere, list what each node holds instead; 'hearsay
+kv why' tells more of it.`,
 		Example: `  hearsay kv key get hello --namespace notes --text
-  hearsay kv key get hello --namespace notes --api http://127.0.0.1:8709 --wait 10s`,
+  hearsay kv key get hello --namespace notes --api http://127.0.0.1:8709 --wait 10s
+  hearsay kv key get hello --namespace notes --everywhere`,
 		Args: args("KEY"),
 	}
 	from := addTarget(cmd, connect)
 	cmd.Flags().BoolVar(&text, "text", false, "write the value as UTF-8 text, with a line end")
 	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to wait for the namespace and the key to arrive")
+	cmd.Flags().BoolVar(&everywhere, "everywhere", false, "list what every node holds, as the nodes at --admin tell")
+	exclude(cmd, "everywhere", "wait")
+	port := addAdmin(cmd)
+	asJSON := addOutput(cmd)
+	cmd.Flags().Lookup("output").Usage = "how to print what --everywhere lists"
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if everywhere {
+			return from.everywhere(cmd, *port, args[0], asJSON(), printHoldings)
+		}
 		if wait < 0 {
 			return usageError("--wait %v must not be below 0", wait)
 		}

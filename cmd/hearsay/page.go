@@ -23,6 +23,10 @@ const (
 	// to cut, look around and heal. followPoll is how often they are looked at.
 	followWait = 2 * time.Minute
 	followPoll = time.Millisecond
+	// clusterPath shows the cluster, below nodesPath are the admin ports of its nodes
+	// by their names.
+	clusterPath = "/v1/cluster"
+	nodesPath   = "/nodes/"
 	// pageNamespace is the title of the namespace that the page writes to.
 	pageNamespace = "page"
 )
@@ -76,13 +80,13 @@ func (c *cluster) pageHandler() http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServerFS(files))
-	mux.HandleFunc("GET /v1/cluster", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET "+clusterPath, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(c.look()) // a browser that went away is told nothing
 	})
 	mux.HandleFunc("POST /v1/put", c.servePut)
 	for _, h := range c.nodes() {
-		at := "/nodes/" + h.Identity().Name
+		at := nodesPath + h.Identity().Name
 		mux.Handle(at+"/", http.StripPrefix(at, h.AdminHandler()))
 	}
 	first := c.nodes()[0].AdminHandler()

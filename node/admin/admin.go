@@ -24,6 +24,9 @@ type Source interface {
 	Status() Status
 	// Conflicts returns the updates that the node has seen lose, oldest first.
 	Conflicts() []Conflict
+	// Why returns what the node holds of a key, in the namespace with that id or
+	// title.
+	Why(namespace, key string) (Why, error)
 }
 
 // Options is what a node may have to show besides its status.
@@ -50,8 +53,9 @@ func New(s Source, opt Options) http.Handler {
 		answer(w, http.StatusOK, s.Status())
 	})
 	mux.HandleFunc("GET /admin/v1/conflicts", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, map[string]any{"conflicts": s.Conflicts()})
+		answer(w, http.StatusOK, map[string]any{"name": s.Status().Name, "conflicts": s.Conflicts()})
 	})
+	mux.HandleFunc("GET /admin/v1/why", why(s))
 	if opt.Metrics != nil {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(opt.Metrics, promhttp.HandlerOpts{}))
 	}

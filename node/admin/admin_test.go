@@ -21,6 +21,7 @@ type node struct {
 	alive, ready error
 	status       admin.Status
 	conflicts    []admin.Conflict
+	held         *admin.Held
 }
 
 func (n node) Alive() error         { return n.alive }
@@ -28,6 +29,13 @@ func (n node) Ready() error         { return n.ready }
 func (n node) Status() admin.Status { return n.status }
 
 func (n node) Conflicts() []admin.Conflict { return n.conflicts }
+
+func (n node) Why(ns, key string) (admin.Why, error) {
+	if n.alive != nil {
+		return admin.Why{}, n.alive
+	}
+	return admin.Why{Node: "0011", Namespace: ns, Key: key, Holds: n.held}, nil
+}
 
 func ask(h http.Handler, method, path, body string) (status int, text string) {
 	w := httptest.NewRecorder()
@@ -98,13 +106,43 @@ func TestConflicts(t *testing.T) {
 		Winner: admin.Write{Version: "2.0@b", Node: "0022", At: time.Unix(2, 0).UTC()},
 	}
 	for _, conflicts := range [][]admin.Conflict{{}, {want}} {
-		status, text := ask(admin.New(node{conflicts: conflicts}, admin.Options{}), "GET", "/admin/v1/conflicts", "")
-		var got struct{ Conflicts []admin.Conflict }
+		status, text := ask(admin.New(node{status: admin.Status{Name: "c"}, conflicts: conflicts}, admin.Options{}), "GET", "/admin/v1/conflicts", "")
+		var got struct {
+			Name      string
+			Conflicts []admin.Conflict
+		}
 		if err := json.Unmarshal([]byte(text), &got); err != nil || status != http.StatusOK {
 			t.Fatalf("GET = %d %q (%v), want 200", status, text, err)
 		}
-		if !slices.Equal(got.Conflicts, conflicts) || got.Conflicts == nil {
-			t.Errorf("conflicts = %+v, want %+v", got.Conflicts, conflicts)
+		if !slices.Equal(got.Conflicts, conflicts) || got.Conflicts == nil || got.Name != "c" {
+			t.Errorf("conflicts = %+v, want %+v at c", got, conflicts)
+		}
+	}
+}
+
+func TestWhy(t *testing.T) {
+	held := &admin.Held{Write: admin.Write{Version: "1.0@a"}, State: "live", Path: "relay", From: "b", At: time.Unix(3, 0).UTC()}
+	status, text := ask(admin.New(node{held: held}, admin.Options{}), "GET", "/admin/v1/why?namespace=n+s&key=k%2F1", "")
+	var got admin.Why
+	if err := json.Unmarshal([]byte(text), &got); err != nil || status != http.StatusOK {
+		t.Fatalf("GET = %d %q (%v), want 200", status, text, err)
+	}
+	if got.Namespace != "n s" || got.Key != "k/1" || got.Holds.Path != "relay" || !got.Holds.At.Equal(held.At) {
+		t.Errorf("why = %+v holds %+v, want %+v", got, got.Holds, held)
+	}
+	for _, tt := range []struct {
+		node node
+		path string
+		want int
+		says string
+	}{
+		{node{}, "?namespace=ns&key=k", http.StatusOK, `"holds": null`},
+		{node{}, "?namespace=ns", http.StatusBadRequest, "which key?"},
+		{node{}, "?key=k", http.StatusBadRequest, "which key?"},
+		{node{alive: errors.New("disk full")}, "?namespace=ns&key=k", http.StatusServiceUnavailable, "disk full"},
+	} {
+		if status, text := ask(admin.New(tt.node, admin.Options{}), "GET", "/admin/v1/why"+tt.path, ""); status != tt.want || !strings.Contains(text, tt.says) {
+			t.Errorf("GET %s = %d %q, want %d with %q", tt.path, status, text, tt.want, tt.says)
 		}
 	}
 }

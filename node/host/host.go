@@ -32,16 +32,18 @@ import (
 // A Host is one node on a real machine. Its methods may be called from any
 // goroutine.
 type Host struct {
-	cfg     Config
-	dir     *directory
-	store   store.Store
-	fronts  *fronts
-	loop    *loop
-	links   *link.Links
-	peers   *peerTable
-	counts  counts
-	metrics *metrics
-	log     *zap.Logger
+	cfg    Config
+	dir    *directory
+	store  store.Store
+	fronts *fronts
+	loop   *loop
+	links  *link.Links
+	peers  *peerTable
+	counts counts
+
+	arrivals *arrivals
+	metrics  *metrics
+	log      *zap.Logger
 
 	api, admin net.Listener // admin is nil if there is no admin port
 
@@ -80,7 +82,7 @@ func Open(cfg Config) (*Host, error) {
 	if cfg.Listen == nil {
 		cfg.Listen = net.Listen
 	}
-	h := &Host{cfg: cfg, log: cfg.Log, counts: newCounts(), peers: newPeerTable(cfg.Node.Gossip.MaxOrigins)}
+	h := &Host{cfg: cfg, log: cfg.Log, counts: newCounts(), arrivals: newArrivals(maxArrivals), peers: newPeerTable(cfg.Node.Gossip.MaxOrigins)}
 	h.metrics = newMetrics(h)
 	if err := h.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open node: %w", err), h.Close())
@@ -168,6 +170,7 @@ func (h *Host) startNode() error {
 			also(e)
 		}
 	}
+	cfg.Arrived = h.arrivals.add
 	n, err := node.New(cfg, h.store)
 	if err != nil {
 		return err
