@@ -56,6 +56,22 @@ type Config struct {
 	// MaxOrigins bounds the origins that a peer is believed to hold, and those
 	// that this node relays.
 	MaxOrigins int
+	// FetchWindow is how many bytes of large values are asked of one peer at a time.
+	FetchWindow int64
+	// FetchTimeout is added to one and a half round trips: a fetch that brought
+	// nothing for so long goes to another holder.
+	FetchTimeout time.Duration
+	// FetchPatience is how long a node leaves it to its region's relay to fetch a
+	// large value from afar.
+	FetchPatience time.Duration
+	// OfferPatience is how long a write waits for a node of its region that fetches
+	// nothing of it.
+	OfferPatience time.Duration
+	// KeepOffered is how long an upload that was offered is kept for its write.
+	KeepOffered time.Duration
+	// MaxWants bounds the large values that are fetched, and the rows that wait for
+	// them. Past it no frame with another one is taken in; one frame's may be more.
+	MaxWants int
 	// Roster tunes how the cluster agrees on its members.
 	Roster roster.Config
 	// View tunes how a region agrees on who may answer `region`.
@@ -79,6 +95,12 @@ func DefaultConfig() Config {
 		FloorAge:       10 * time.Minute,
 		FloorStep:      time.Minute,
 		MaxOrigins:     1 << 16,
+		FetchWindow:    4 << 20,
+		FetchTimeout:   10 * time.Second,
+		FetchPatience:  30 * time.Second,
+		OfferPatience:  time.Second,
+		KeepOffered:    10 * time.Minute,
+		MaxWants:       1024,
 		Roster:         roster.DefaultConfig(),
 		View:           view.DefaultConfig(),
 	}
@@ -97,6 +119,10 @@ func (c Config) Validate() error {
 		{"UnknownRTT", c.UnknownRTT},
 		{"FloorAge", c.FloorAge},
 		{"FloorStep", c.FloorStep},
+		{"FetchTimeout", c.FetchTimeout},
+		{"FetchPatience", c.FetchPatience},
+		{"OfferPatience", c.OfferPatience},
+		{"KeepOffered", c.KeepOffered},
 		{"Roster.Gather", c.Roster.Gather},
 		{"Roster.Patience", c.Roster.Patience},
 	} {
@@ -117,6 +143,8 @@ func (c Config) Validate() error {
 		{"FreshWindow", c.FreshWindow},
 		{"TurnBytes", c.TurnBytes},
 		{"MaxOrigins", c.MaxOrigins},
+		{"FetchWindow", int(c.FetchWindow)},
+		{"MaxWants", c.MaxWants},
 		{"Roster.MaxMembers", c.Roster.MaxMembers},
 	} {
 		if n.value <= 0 {

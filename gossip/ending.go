@@ -61,7 +61,7 @@ func (e *Engine) confine() {
 	}
 	for _, p := range e.peers {
 		p.claim = nil
-		p.have = e.counted(p.have)
+		p.have, p.took = e.counted(p.have), e.counted(p.took)
 		p.haveHash = HashMarks(p.have)
 	}
 	e.claims = 0
@@ -101,6 +101,7 @@ func (e *Engine) cutBack() error {
 	}
 	e.cut = e.durable
 	e.recount = true
+	e.takeAnew()
 	return nil
 }
 
@@ -112,9 +113,8 @@ func (e *Engine) forgetBeyond(origin store.Origin, last uint64) {
 	if e.moved.At(origin) > last {
 		e.moved.Reset(origin, last)
 	}
-	e.passages = slices.DeleteFunc(e.passages, func(s passage) bool { return s.origin == origin })
+	e.forgetSending(origin)
 	for _, p := range e.peers {
-		p.streams = slices.DeleteFunc(p.streams, func(m store.Mark) bool { return m.Origin == origin })
 		p.origins.Reset(origin, min(p.origins.At(origin), last))
 		p.fresh = slices.DeleteFunc(p.fresh, func(s sent) bool {
 			if s.origin != origin || s.through <= last {

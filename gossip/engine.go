@@ -19,9 +19,13 @@ type Replica interface {
 	Get(key store.Key) (*store.Entry, error)
 	// Apply merges the entries of f and logs its rows past the watermark, which
 	// stays. It stops before the first row that is ahead of this machine's clock
-	// by more than the maximum skew: through is the last row taken in, and hold,
-	// if not 0, how long the next one has to wait.
-	Apply(now clock.Reading, f *Frame, via Via) (through uint64, hold time.Duration, err error)
+	// by more than the maximum skew. An entry with a large value that is not Whole
+	// is not merged but short.
+	Apply(now clock.Reading, f *Frame, via Via) (Applied, error)
+	// Adopt merges an entry that was short.
+	Adopt(now clock.Reading, e *store.Entry, via Via) error
+	// Meet takes note of two entries of one key that met here, the lesser first.
+	Meet(loser, winner *store.Entry)
 	// Raise moves the watermark of origin up to seq, every row of which is in.
 	Raise(origin store.Origin, seq uint64) error
 	// Cut moves the watermark of origin, which has ended there, back to seq, out if
@@ -35,6 +39,13 @@ type Replica interface {
 	// Keep remembers k over a restart, once the turn is committed.
 	Keep(k Kept) error
 	Observe(e Event)
+}
+
+// Applied is what became of a frame.
+type Applied struct {
+	Through uint64        // the last row that was taken in
+	Hold    time.Duration // how long the next one has to wait, if not 0
+	Short   []bool        // by entry
 }
 
 // A Draw is one random number for a purpose and what it is for: the same
@@ -61,6 +72,15 @@ type Engine struct {
 	lacks    []lack                // sorted by origin
 	ahead    map[store.Origin]span // applied above the watermark
 	passages []passage             // sorted by origin
+
+	taken    store.Watermarks // rows taken in, where that is past the watermark
+	stalled  []wait           // sorted by origin and number
+	showed   []*store.Entry   // in this turn
+	wants    []*want          // in the order in which they came
+	wantsDue bool             // tickWants has work to do, whatever the time
+	wantsAt  time.Duration    // Reading.Mono of the last tickWants
+	offers   []*offer
+	drops    []store.Upload
 
 	roster    *roster.Roster
 	epoch     uint64          // of the roster, for which standings are
@@ -176,6 +196,14 @@ func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error 
 		e.roster.Receive(now.Mono, from, &m.Message)
 	case *View:
 		e.receiveView(now, from, m)
+	case *Fetch:
+		e.receiveFetch(from, m)
+	case *Chunk:
+		e.receiveChunk(now, from, m)
+	case *Offer:
+		e.receiveOffer(now, from, m)
+	case *Has:
+		e.receiveHas(now, from, m)
 	}
 	return nil
 }
@@ -186,6 +214,9 @@ func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error 
 func (e *Engine) Tick(now clock.Reading) error {
 	e.now = now.Mono
 	if err := e.cutBack(); err != nil {
+		return err
+	}
+	if err := e.tickLarge(now); err != nil {
 		return err
 	}
 	due := now.Mono >= e.nextStatus
@@ -220,7 +251,8 @@ func (e *Engine) NextTick() time.Duration {
 	if e.more || e.cut < e.durable {
 		return 0
 	}
-	next := e.nextCrossing(min(e.nextStatus, e.roster.NextTick()))
+	next := e.nextCrossing(min(e.nextStatus, e.roster.NextTick(), e.nextWants()))
+	next = e.nextOffers(next)
 	for i := range e.lacks {
 		next = min(next, e.deadline(&e.lacks[i]))
 	}

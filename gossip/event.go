@@ -81,6 +81,12 @@ type (
 	}
 	// FloorRaised says that everything stamped at or below Floor is everywhere.
 	FloorRaised struct{ Floor clock.Timestamp }
+	// FetchFailed says that a peer did not bring a large value that it should have,
+	// in time or at all.
+	FetchFailed struct {
+		From   store.NodeID
+		Upload store.Upload
+	}
 	// MessageRefused says that a message made no sense here and was dropped.
 	MessageRefused struct {
 		From store.NodeID
@@ -111,4 +117,5 @@ func (PullTimedOut) EventName() string   { return "pull_timed_out" }
 func (NoStream) EventName() string       { return "no_stream" }
 func (EpochAdopted) EventName() string   { return "epoch_adopted" }
 func (FloorRaised) EventName() string    { return "floor_raised" }
+func (FetchFailed) EventName() string    { return "fetch_failed" }
 func (MessageRefused) EventName() string { return "message_refused" }

@@ -26,6 +26,7 @@ type replica struct {
 	kept    gossip.Kept
 	seats   []gossip.Seat
 	paths   []gossip.Via // of the frames applied
+	engine  *gossip.Engine
 }
 
 func newReplica(n *net) *replica {
@@ -44,8 +45,12 @@ func (r *replica) Get(key store.Key) (*store.Entry, error) {
 
 func (r *replica) Rows(o store.Origin, after uint64, limit int) ([]store.Row, error) {
 	var rows []store.Row
-	for seq := after + 1; seq <= r.marks.At(o) && len(rows) < limit; seq++ {
-		rows = append(rows, r.rows[o][seq])
+	for seq := after + 1; len(rows) < limit; seq++ {
+		row, ok := r.rows[o][seq]
+		if !ok {
+			break
+		}
+		rows = append(rows, row)
 	}
 	return rows, nil
 }
@@ -77,21 +82,41 @@ func (r *replica) Keep(k gossip.Kept) error { r.kept = k; return nil }
 
 func (r *replica) Close() (clock.Timestamp, error) { return r.Stamp(), nil }
 
-func (r *replica) Apply(_ clock.Reading, f *gossip.Frame, via gossip.Via) (uint64, time.Duration, error) {
+func (r *replica) Apply(_ clock.Reading, f *gossip.Frame, via gossip.Via) (gossip.Applied, error) {
 	r.paths = append(r.paths, via)
+	done := gossip.Applied{Through: f.Through(), Short: make([]bool, len(f.Entries))}
 	for i, row := range f.Rows {
 		seq := f.From + 1 + uint64(i)
 		if r.horizon > 0 && row.Timestamp.Wall > r.horizon {
-			return seq - 1, time.Duration(row.Timestamp.Wall - r.horizon), nil
+			done.Through, done.Hold = seq-1, time.Duration(row.Timestamp.Wall-r.horizon)
+			return done, nil
 		}
 		e := f.Entries[row.Entry]
-		if e.Supersedes(r.entries[e.Key]) {
-			r.entries[e.Key] = e
-		}
+		done.Short[row.Entry] = r.merge(e)
 		r.log(f.Origin, store.Row{Seq: seq, Key: e.Key, Timestamp: row.Timestamp})
 	}
-	return f.Through(), 0, nil
+	return done, nil
 }
+
+// merge reports whether e would win but is not whole.
+func (r *replica) merge(e *store.Entry) (short bool) {
+	if !e.Supersedes(r.entries[e.Key]) {
+		return false
+	}
+	if e.Manifest != nil && !r.engine.Whole(e.Manifest) {
+		return true
+	}
+	r.entries[e.Key] = e
+	r.engine.Showed(e)
+	return false
+}
+
+func (r *replica) Adopt(_ clock.Reading, e *store.Entry, _ gossip.Via) error {
+	r.merge(e)
+	return nil
+}
+
+func (r *replica) Meet(_, _ *store.Entry) {}
 
 // save makes the engine's ledger last, and a newcomer stamp above where it was
 // admitted.
@@ -194,6 +219,7 @@ func (n *net) add(name string) *site {
 // start begins a life of s: on what its replica holds, as a new origin.
 func (n *net) start(s *site) {
 	s.Engine = gossip.NewEngine(s.peer, n.cfg, draw, s.replica, s.replica.ledger, s.replica.kept, s.replica.seats)
+	s.replica.engine = s.Engine
 	s.origin = store.Origin{Node: s.peer.ID, Incarnation: store.Incarnation{Nonce: s.origin.Incarnation.Nonce + 1}}
 }
 
@@ -239,6 +265,9 @@ func (n *net) site(id store.NodeID) *site {
 
 // write has s write value under name.
 func (n *net) write(s *site, name string, size int) *store.Entry {
+	if old := s.replica.entries[store.Key{Namespace: "n", Name: name}]; old != nil {
+		s.replica.last = max(s.replica.last, old.Version.Timestamp.Wall)
+	}
 	stamp := s.replica.Stamp()
 	if start := &s.origin.Incarnation.Start; start.IsZero() {
 		*start = stamp

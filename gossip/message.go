@@ -19,8 +19,8 @@ type Peer struct {
 }
 
 // A Message travels between two engines. The set of messages is closed: Frame,
-// Status, Pull, Roster and View. Messages are immutable once sent, and one may be sent to
-// several peers.
+// Status, Pull, Roster and View, and of large values Fetch, Chunk, Offer and Has.
+// Messages are immutable once sent, and one may be sent to several peers.
 type Message interface{ message() }
 
 // Facts is what a sender knows of the whole cluster; zero parts are unknown to
@@ -33,7 +33,8 @@ type Facts struct {
 
 // A Frame is the unit of a stream: a run of one origin's log, in order, with
 // what each row's key holds now at the sender, whoever wrote that. Once all of
-// it is applied, the receiver covers the origin up to Through.
+// it is applied and its large values are whole, the receiver covers the origin up
+// to Through.
 type Frame struct {
 	Origin store.Origin
 	// From is the number before the first row: the frame is in order for a
@@ -88,6 +89,9 @@ type Status struct {
 	// Tag goes with Marks: which view of the receiver's region the sender had
 	// granted last when it held these.
 	Tag view.Tag
+	// Taken says how far the sender has taken rows in where that is past its mark:
+	// large values among them are not whole there yet.
+	Taken store.Watermarks
 	// Tally is who has what the floor may rise to next. It counts under Facts.Epoch.
 	// It is nil in an answer, and while the sender's floor is as high as it may be.
 	Tally *Tally
@@ -136,11 +140,47 @@ type View struct {
 	view.Message
 }
 
-func (*View) message()   {}
+func (*View) message() {}
+
+// MaxPieces bounds the pieces of a Fetch.
+const MaxPieces = 64
+
+// A Piece is a chunk of a large value.
+type Piece struct {
+	Upload       store.Upload
+	Offset, Size int64
+	Hash         store.Hash
+}
+
+// A Fetch asks for chunks of large values. Each comes as a Chunk.
+type Fetch struct{ Pieces []Piece }
+
+// A Chunk is a piece that was asked for. The engine that sends one leaves it to
+// its driver to fill in Data, beside the node; the driver at the other end
+// checks, stages and syncs Data if it was asked for, and hands the rest on.
+type Chunk struct {
+	Piece
+	// Gone says that the sender does not have it.
+	Gone bool
+	Data []byte
+}
+
+// An Offer has its receiver fetch all of a large value that the sender has and is
+// about to write, and answer with Has.
+type Offer struct{ Manifest *store.Manifest }
+
+// A Has says that its sender has all of an upload: it was offered, or the receiver
+// waits for it.
+type Has struct{ Upload store.Upload }
+
 func (*Frame) message()  {}
 func (*Status) message() {}
 func (*Pull) message()   {}
 func (*Roster) message() {}
+func (*Fetch) message()  {}
+func (*Chunk) message()  {}
+func (*Offer) message()  {}
+func (*Has) message()    {}
 
 // An Envelope is a message and the peer it goes to.
 type Envelope struct {

@@ -15,10 +15,13 @@ type peer struct {
 	far  bool // it stands in another region
 	seat int  // its index in the roster's members, -1 if it is none
 
+	fetching fetching // see ask
+
 	// What it holds, by its own word: have only rises while the stream is up.
 	have     store.Watermarks
 	haveHash uint64
-	claim    *claim // what it says of the members, not covered here yet
+	took     store.Watermarks // rows that it has taken in, where that is past have
+	claim    *claim           // what it says of the members, not covered here yet
 
 	// What it is to be told.
 	place      uint64           // on the ring of its region
@@ -76,6 +79,7 @@ func (e *Engine) PeerUp(now clock.Reading, p Peer) {
 	e.settleIn(fresh)
 	e.regroup = true
 	e.releaseLacks(now, p.ID)
+	e.releaseWants(now, p.ID)
 	e.replica.Observe(PeerUp{Peer: p})
 }
 
@@ -94,6 +98,7 @@ func (e *Engine) PeerDown(now clock.Reading, id store.NodeID) {
 		e.claims--
 	}
 	e.releaseLacks(now, id)
+	e.releaseWants(now, id)
 	e.replica.Observe(PeerDown{Peer: p.Peer})
 }
 
@@ -118,8 +123,28 @@ func (p *peer) learn(origin store.Origin, seq uint64, maxOrigins int) bool {
 	}
 	p.have.Set(origin, seq)
 	p.haveHash += HashMark(origin, seq) - HashMark(origin, old)
+	if seq >= p.took.At(origin) {
+		p.took.Reset(origin, 0)
+	}
 	return true
 }
+
+// tookIn notes that p has the rows of origin up to seq, which it may not cover.
+// It reports false where that would pass the bound on origins.
+func (p *peer) tookIn(origin store.Origin, seq uint64, maxOrigins int) bool {
+	old := p.rows(origin)
+	if seq <= old {
+		return true
+	}
+	if old == 0 && len(p.have)+len(p.took) >= maxOrigins {
+		return false
+	}
+	p.took.Set(origin, seq)
+	return true
+}
+
+// rows returns how far p can send rows of origin.
+func (p *peer) rows(origin store.Origin) uint64 { return max(p.have.At(origin), p.took.At(origin)) }
 
 // measure takes one round trip into the smoothed one, as TCP does.
 func (p *peer) measure(d time.Duration) {

@@ -31,11 +31,11 @@ func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) er
 		e.replica.Observe(MessageRefused{From: from, Why: why})
 		return nil
 	}
-	mark := e.replica.Watermarks().At(f.Origin)
+	mark := e.reach(f.Origin)
 	inOrder := f.From <= mark
 	p := e.peer(from)
 	if p != nil {
-		if !p.learn(f.Origin, f.Through(), e.cfg.MaxOrigins) {
+		if !p.tookIn(f.Origin, f.Through(), e.cfg.MaxOrigins) {
 			e.replica.Observe(MessageRefused{From: from, Why: "frame of one origin more than the bound"})
 			return nil
 		}
@@ -52,10 +52,18 @@ func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) er
 		e.replica.Observe(FrameRepeated{From: from, Origin: f.Origin})
 		return nil
 	}
-	through, hold, err := e.replica.Apply(now, f, e.via(from, f, mark))
+	if e.full() && slices.ContainsFunc(f.Entries, func(en *store.Entry) bool { return en.Manifest != nil }) {
+		e.hold(now, f, fullPause)
+		return nil
+	}
+	via := e.via(from, f, mark)
+	applied, err := e.replica.Apply(now, f, via)
 	if err != nil {
 		return err
 	}
+	e.await(f, applied)
+	e.wantAll(now, f, applied, via)
+	through, hold := applied.Through, applied.Hold
 	if through > f.From {
 		e.replica.Observe(FrameApplied{From: from, Origin: f.Origin, Rows: int(through - f.From), Ahead: !inOrder})
 	}
@@ -104,14 +112,14 @@ func (e *Engine) account(now clock.Reading, p *peer, f *Frame, inOrder bool) {
 	}
 }
 
-// moveUp raises the watermark of origin to through, and past the rows that were
+// moveUp notes that origin is taken in up to through, and past the rows that were
 // applied above it if they now join on.
 func (e *Engine) moveUp(origin store.Origin, through uint64) error {
 	if a, ok := e.ahead[origin]; ok && a.from <= through {
 		through = max(through, a.through)
 		delete(e.ahead, origin)
 	}
-	return e.raise(origin, through)
+	return e.takeIn(origin, through)
 }
 
 // noteAhead remembers one run of rows per origin: the one that will join first.
@@ -149,7 +157,7 @@ func (e *Engine) notice(now clock.Reading, origin store.Origin, target uint64, l
 	switch {
 	case l.source != "":
 		// The pull under way ends where its source was when it was asked.
-	case l.target <= e.replica.Watermarks().At(origin):
+	case l.target <= e.reach(origin):
 		l.target, l.due = target, due
 	default:
 		l.due = max(min(l.due, due), l.held)
@@ -170,7 +178,7 @@ func (e *Engine) tickLacks(now clock.Reading) {
 	kept := e.lacks[:0]
 	var asked map[*peer]*Pull
 	for _, l := range e.lacks {
-		mark := e.replica.Watermarks().At(l.origin)
+		mark := e.reach(l.origin)
 		if mark >= l.target {
 			// What others have beyond the target gets its own grace.
 			l = lack{origin: l.origin, target: e.mostHeld(l.origin), due: now.Mono + e.cfg.Grace, spare: e.spared(l.origin)}
@@ -201,7 +209,7 @@ func (e *Engine) tickLacks(now clock.Reading) {
 			asked[p] = &Pull{Credit: e.cfg.Credit}
 		}
 		asked[p].From = append(asked[p].From, store.Mark{Origin: l.origin, Seq: mark})
-		l.source, l.target, l.due = p.ID, min(l.target, p.have.At(l.origin)), now.Mono+e.patience(p)
+		l.source, l.target, l.due = p.ID, min(l.target, p.rows(l.origin)), now.Mono+e.patience(p)
 		kept = append(kept, l)
 	}
 	e.lacks = kept
@@ -241,7 +249,7 @@ func (e *Engine) patience(p *peer) time.Duration {
 func (e *Engine) nearest(origin store.Origin, mark uint64, failed store.NodeID) *peer {
 	var best *peer
 	for _, p := range e.peers {
-		if p.have.At(origin) <= mark {
+		if p.rows(origin) <= mark {
 			continue
 		}
 		if best == nil || e.nearer(p, best, origin, failed) {
@@ -267,7 +275,7 @@ func (e *Engine) nearer(p, q *peer, origin store.Origin, failed store.NodeID) bo
 func (e *Engine) mostHeld(origin store.Origin) uint64 {
 	var most uint64
 	for _, p := range e.peers {
-		most = max(most, p.have.At(origin))
+		most = max(most, p.rows(origin))
 	}
 	return most
 }

@@ -187,7 +187,7 @@ func (e *Engine) collectHedges() error {
 		}
 		from := r.lost
 		for _, q := range r.peers {
-			from = max(from, q.have.At(e.own))
+			from = max(from, q.rows(e.own))
 		}
 		for from < r.spread {
 			f, err := e.frame(e.own, from, r.spread)
@@ -211,8 +211,8 @@ type passage struct {
 	from, through uint64
 }
 
-// fromAfar takes note of f, which came from p in another region when the watermark
-// was at mark. What its writer sent, or a relay pulled, others of this region wait
+// fromAfar takes note of f, which came from p in another region when rows were
+// taken in up to mark. What its writer sent, or a relay pulled, others of this region wait
 // for, and for what went missing before it: so one node pulls that, and not all.
 func (e *Engine) fromAfar(p *peer, f *Frame, mark uint64) {
 	if p.ID == f.Origin.Node {
@@ -232,18 +232,18 @@ func (e *Engine) fromAfar(p *peer, f *Frame, mark uint64) {
 	}
 }
 
-// collectPassages passes on, in order, what the watermarks have come to cover.
+// collectPassages passes on, in order, what was taken in.
 func (e *Engine) collectPassages() error {
 	kept := e.passages[:0]
 	for _, s := range e.passages {
-		mark := e.replica.Watermarks().At(s.origin)
-		for s.from < mark {
-			f, err := e.frame(s.origin, s.from, mark)
+		reach := e.reach(s.origin)
+		for s.from < reach {
+			f, err := e.frame(s.origin, s.from, reach)
 			if err != nil {
 				return err
 			}
 			if s.from = f.Through(); !e.passOn(f) {
-				s.from = mark // whoever lacks the rest will pull it
+				s.from = reach // whoever lacks the rest will pull it
 			}
 		}
 		if s.from < s.through {
@@ -259,7 +259,7 @@ func (e *Engine) collectPassages() error {
 func (e *Engine) passOn(f *Frame) bool {
 	sent := 0
 	for _, p := range e.home() {
-		if p.have.At(f.Origin) < f.Through() && e.push(p, f) {
+		if p.rows(f.Origin) < f.Through() && e.push(p, f) {
 			sent++
 		}
 	}

@@ -28,9 +28,14 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 			e.replica.Observe(MessageRefused{From: from, Why: "status names more origins than the bound"})
 			return nil
 		}
-		if m.Origin != e.own && m.Seq > e.replica.Watermarks().At(m.Origin) {
-			e.notice(now, m.Origin, m.Seq, e.feeds(p, m.Origin.Node))
+		e.noticeAt(now, p, m)
+	}
+	for _, m := range e.counted(s.Taken) {
+		if !p.tookIn(m.Origin, m.Seq, e.cfg.MaxOrigins) {
+			e.replica.Observe(MessageRefused{From: from, Why: "status names more origins than the bound"})
+			return nil
 		}
+		e.noticeAt(now, p, m)
 	}
 	e.held(now, p, s.Tag)
 	at, confirmed := p.settle(now.Mono)
@@ -67,6 +72,13 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 	return nil
 }
 
+// noticeAt marks what p has and this node lacks.
+func (e *Engine) noticeAt(now clock.Reading, p *peer, m store.Mark) {
+	if m.Origin != e.own && m.Seq > e.reach(m.Origin) {
+		e.notice(now, m.Origin, m.Seq, e.feeds(p, m.Origin.Node))
+	}
+}
+
 // answerWriter has p, for which this node relays, know now and then that the
 // stream is whole, how long the way is, and how far this node is with what p wrote.
 func (e *Engine) answerWriter(now clock.Reading, p *peer, s *Status) {
@@ -94,7 +106,7 @@ func (e *Engine) answerMoved() {
 // last of them was sent.
 func (p *peer) settle(now time.Duration) (at time.Duration, any bool) {
 	p.fresh = slices.DeleteFunc(p.fresh, func(s sent) bool {
-		if p.have.At(s.origin) < s.through {
+		if p.rows(s.origin) < s.through {
 			return false
 		}
 		p.freshBytes -= s.bytes
@@ -155,6 +167,9 @@ func (e *Engine) answer(p *peer) *Status {
 		if seq := e.replica.Watermarks().At(m.Origin); seq > 0 {
 			s.Marks.Set(m.Origin, seq)
 		}
+		if seq := e.taken.At(m.Origin); seq > 0 {
+			s.Taken.Set(m.Origin, seq)
+		}
 	}
 	return s
 }
@@ -170,7 +185,7 @@ func (e *Engine) status(k kind) *Status {
 	if k.full {
 		marks = e.replica.Watermarks()
 	}
-	return &Status{Marks: marks.Clone(), Full: k.full, Hash: e.hash, Want: k.want, Facts: e.facts(), Closed: e.word(), Tally: e.tally, Tag: k.tag}
+	return &Status{Marks: marks.Clone(), Full: k.full, Taken: e.taken.Clone(), Hash: e.hash, Want: k.want, Facts: e.facts(), Closed: e.word(), Tally: e.tally, Tag: k.tag}
 }
 
 func (e *Engine) facts() Facts {

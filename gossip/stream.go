@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"errors"
 	"fmt"
 
 	"hearsay/store"
@@ -20,7 +21,7 @@ func (e *Engine) receivePull(from store.NodeID, m *Pull) {
 	p.credit, e.pulled = min(m.Credit, e.cfg.Credit), true
 	for _, start := range m.From {
 		// Only origins that are held get a stream, which bounds their number.
-		if e.replica.Watermarks().At(start.Origin) > start.Seq {
+		if e.reach(start.Origin) > start.Seq {
 			cursors := store.Watermarks(p.streams)
 			cursors.Set(start.Origin, start.Seq)
 			p.streams = cursors
@@ -124,11 +125,11 @@ func (e *Engine) collectStreams() error {
 }
 
 // advance sends the next frame of p's first stream and returns its size. A
-// stream that has reached the watermark is closed.
+// stream that has reached what is taken in is closed.
 func (e *Engine) advance(p *peer) (int, error) {
 	cursor := &p.streams[0]
-	mark := e.replica.Watermarks().At(cursor.Origin)
-	f, err := e.frame(cursor.Origin, cursor.Seq, mark)
+	through := e.reach(cursor.Origin)
+	f, err := e.frame(cursor.Origin, cursor.Seq, through)
 	if err != nil {
 		return 0, err
 	}
@@ -137,14 +138,14 @@ func (e *Engine) advance(p *peer) (int, error) {
 		e.replica.Observe(PullCrossed{crossing(p, f)})
 	}
 	cursor.Seq = f.Through()
-	if cursor.Seq >= mark {
+	if cursor.Seq >= through {
 		p.streams = p.streams[1:]
 	}
 	return f.Size(), nil
 }
 
-// frame returns origin's log past after and up to through, which the watermark
-// covers: at least one row, and as many as the bounds of a frame allow. For each row it holds
+// frame returns origin's log past after and up to through, which is taken in: at
+// least one row, and as many as the bounds of a frame allow. For each row it holds
 // what the key holds now, whoever wrote that; so rows may be left out by nobody,
 // while a value that was overwritten never travels.
 func (e *Engine) frame(origin store.Origin, after, through uint64) (*Frame, error) {
@@ -153,15 +154,19 @@ func (e *Engine) frame(origin store.Origin, after, through uint64) (*Frame, erro
 		return nil, fmt.Errorf("read log of %v past %d: %w", origin, after, err)
 	}
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("log of %v has no row past %d, below its watermark", origin, after)
+		return nil, fmt.Errorf("log of %v has no row past %d, which was taken in", origin, after)
 	}
 	f := &Frame{Origin: origin, From: after}
 	index := make(map[store.Key]int, len(rows))
 	bytes := 0
 	for _, row := range rows {
 		i, held := index[row.Key]
+		wrote := store.Version{Timestamp: row.Timestamp, Origin: origin}
+		if held && f.Entries[i].Version.Compare(wrote) < 0 {
+			break // it needs what is not whole here, and a frame has a key once
+		}
 		if !held {
-			entry, err := e.replica.Get(row.Key)
+			entry, err := e.entryFor(row.Key, wrote)
 			if err != nil {
 				return nil, fmt.Errorf("log of %v names %v: %w", origin, row.Key, err)
 			}
@@ -176,4 +181,20 @@ func (e *Engine) frame(origin store.Origin, after, through uint64) (*Frame, erro
 		f.Rows = append(f.Rows, FrameRow{Entry: i, Timestamp: row.Timestamp})
 	}
 	return f, nil
+}
+
+// entryFor returns what stands for a write of key: what the key shows, if that is
+// it or supersedes it, else what is not whole here yet.
+func (e *Engine) entryFor(key store.Key, wrote store.Version) (*store.Entry, error) {
+	shown, err := e.replica.Get(key)
+	if err == nil && shown.Version.Compare(wrote) >= 0 {
+		return shown, nil
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	if pending := e.pending(key); pending != nil && pending.Version.Compare(wrote) >= 0 {
+		return pending, nil
+	}
+	return nil, fmt.Errorf("nothing stands for %v: %w", wrote, store.ErrNotFound)
 }

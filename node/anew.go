@@ -106,7 +106,7 @@ func (n *Node) offerAnew(now clock.Reading, key store.Key) error {
 		return err
 	}
 	e, err := n.enter(now, Write{
-		Key: key, Value: old.Value, Metadata: old.Metadata, Expires: old.Expires, Delete: old.Tombstone, Request: old.Request, Seen: old.Seen,
+		Key: key, Value: old.Value, Manifest: old.Manifest, Metadata: old.Metadata, Expires: old.Expires, Delete: old.Tombstone, Request: old.Request, Seen: old.Seen,
 	}, old)
 	if err != nil {
 		return err

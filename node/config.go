@@ -21,8 +21,11 @@ type Config struct {
 	MaxSkew time.Duration
 	// Bound is how long after its acknowledgement a write should be readable here,
 	// wherever it was made. The node tells when it cannot say so.
-	Bound  time.Duration
-	Gossip gossip.Config
+	Bound time.Duration
+	// KeepSuperseded is how long the chunks of a superseded large value stay, for
+	// replicas that are fetching them. Reads of a front that shows it end sooner.
+	KeepSuperseded time.Duration
+	Gossip         gossip.Config
 	// Found makes the node the first member of a new cluster, unless its store
 	// already knows of one. One node of a cluster is told so; the others join.
 	Found bool
@@ -37,7 +40,7 @@ type Config struct {
 
 // DefaultConfig returns a config that lacks only ID, Region and Draw.
 func DefaultConfig() Config {
-	return Config{MaxSkew: 500 * time.Millisecond, Bound: time.Minute, Gossip: gossip.DefaultConfig()}
+	return Config{MaxSkew: 500 * time.Millisecond, Bound: time.Minute, KeepSuperseded: 10 * time.Minute, Gossip: gossip.DefaultConfig()}
 }
 
 // Validate returns an error that names the first field out of its range.
@@ -49,6 +52,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("node: MaxSkew is %v, must be positive", c.MaxSkew)
 	case c.Bound < MinBound:
 		return fmt.Errorf("node: Bound is %v, must be at least %v", c.Bound, MinBound)
+	case c.KeepSuperseded <= 0:
+		return fmt.Errorf("node: KeepSuperseded is %v, must be positive", c.KeepSuperseded)
 	case c.Draw == nil:
 		return errors.New("node: Draw is nil, must be a source of chance")
 	}

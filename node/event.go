@@ -16,12 +16,14 @@ type (
 	// WriteAccepted says that a client's write got its version. It is durable
 	// only when its Reply is out.
 	WriteAccepted struct {
+		Ticket  Ticket
 		Key     store.Key
 		Version store.Version
 		Delete  bool
 	}
 	// WriteRepeated says that a client's write was there already, by its Request.
 	WriteRepeated struct {
+		Ticket  Ticket
 		Key     store.Key
 		Version store.Version
 	}

@@ -57,8 +57,11 @@ type Node struct {
 	ready bool            // … and whether it said that the node takes writes
 	hold  view.Hold       // … and how long it may answer `region`
 
-	strays []store.Key // merged in this turn from beyond an end
-	sweep  clearing    // of what lies beyond the ends
+	strays  []store.Key    // merged in this turn from beyond an end
+	sweep   clearing       // of what lies beyond the ends
+	offered []offered      // in the order in which they came
+	retired []retired      // likewise
+	drops   []store.Upload // beside the engine's
 
 	losses  losses
 	ticket  Ticket
@@ -73,12 +76,14 @@ type Output struct {
 	Messages []gossip.Envelope
 	// Replies has one for each Write that is done.
 	Replies []Reply
+	// Drop names uploads that nobody needs any more: see store.Staging.
+	Drop []store.Upload
 	// Front is what became readable, nil if nothing did. The receiver owns it.
 	Front *Front
 }
 
 // New returns a node on what st holds, in its first turn. Its first Flush gives
-// a front. The node owns st's batches but not st.
+// a front. The staging of st was swept. The node owns st's batches but not st.
 func New(cfg Config, st store.Store) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -131,31 +136,44 @@ func (n *Node) Write(now clock.Reading, w Write) (Ticket, error) {
 	if err := checkAhead(now, w.Seen, n.cfg.MaxSkew); err != nil {
 		return 0, err
 	}
-	e, err := n.accept(now, w)
-	if err != nil {
+	n.ticket++
+	if w.Manifest != nil {
+		n.offerLarge(now, n.ticket, w)
+		return n.ticket, nil
+	}
+	if err := n.accept(now, n.ticket, w); err != nil {
 		n.err = err
 		return 0, err
 	}
-	n.ticket++
-	n.settle(Reply{Ticket: n.ticket, Version: e.Version, Seq: e.Seq}, w.Ack)
 	return n.ticket, nil
 }
 
-// accept gives w a version above the clock, above what its key holds now and
-// above what its client has seen, and the next number of this node's origin.
-func (n *Node) accept(now clock.Reading, w Write) (*store.Entry, error) {
+// accept makes w an entry, unless it is there already, and a reply to t.
+func (n *Node) accept(now clock.Reading, t Ticket, w Write) error {
 	old, err := n.current(w.Key)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if old != nil && w.Request != "" && w.Request == old.Request {
-		n.observe(WriteRepeated{Key: w.Key, Version: old.Version})
-		return old, nil
+		if w.Manifest != nil {
+			n.drops = append(n.drops, w.Manifest.Upload)
+		}
+		n.settle(Reply{Ticket: t, Version: old.Version, Seq: old.Seq}, w.Ack)
+		n.observe(WriteRepeated{Ticket: t, Key: w.Key, Version: old.Version})
+		return nil
 	}
-	return n.enter(now, w, old)
+	e, err := n.enter(now, w, old)
+	if err != nil {
+		return err
+	}
+	n.settle(Reply{Ticket: t, Version: e.Version, Seq: e.Seq}, w.Ack)
+	n.observe(WriteAccepted{Ticket: t, Key: w.Key, Version: e.Version, Delete: w.Delete})
+	return nil
 }
 
-// enter makes w the entry of its key, which holds old, nil for nothing.
+// enter gives w, whose key holds old, nil for nothing, a version above the clock,
+// above old and above what its client has seen, and the next number of this node's
+// origin.
 func (n *Node) enter(now clock.Reading, w Write, old *store.Entry) (*store.Entry, error) {
 	above := w.Seen.Time()
 	if old != nil && old.Version.Timestamp.Compare(above) > 0 {
@@ -179,14 +197,13 @@ func (n *Node) enter(now clock.Reading, w Write, old *store.Entry) (*store.Entry
 	if w.Delete {
 		e.Tombstone = true
 	} else {
-		e.Value, e.Metadata, e.Expires = w.Value, w.Metadata, w.Expires
+		e.Value, e.Manifest, e.Metadata, e.Expires = w.Value, w.Manifest, w.Metadata, w.Expires
 	}
-	batch := n.open()
-	if err := batch.Put(e); err != nil {
-		return nil, fmt.Errorf("put %v: %w", e.Key, err)
+	if err := n.put(old, e); err != nil {
+		return nil, err
 	}
 	row := store.Row{Seq: e.Seq, Key: e.Key, Timestamp: t}
-	if err := batch.Log(n.own, row); err != nil {
+	if err := n.open().Log(n.own, row); err != nil {
 		return nil, fmt.Errorf("log %v: %w", e.Key, err)
 	}
 	if err := (replica{n}).Raise(n.own, e.Seq); err != nil {
@@ -194,7 +211,6 @@ func (n *Node) enter(now clock.Reading, w Write, old *store.Entry) (*store.Entry
 	}
 	n.seq = e.Seq
 	n.engine.Wrote(now, n.own, n.seq)
-	n.observe(WriteAccepted{Key: w.Key, Version: e.Version, Delete: w.Delete})
 	return e, nil
 }
 
@@ -231,6 +247,10 @@ func (n *Node) Tick(now clock.Reading) {
 		return
 	}
 	n.found()
+	if err := n.acceptOffered(now); err != nil {
+		n.err = fmt.Errorf("tick: %w", err)
+		return
+	}
 	if err := n.engine.Tick(now); err != nil {
 		n.err = fmt.Errorf("tick: %w", err)
 		return
@@ -277,7 +297,7 @@ func (n *Node) flush() (Output, error) {
 	}
 	n.watchBound()
 	n.acknowledge()
-	out := Output{Messages: messages, Replies: n.replies}
+	out := Output{Messages: messages, Replies: n.replies, Drop: n.dropped()}
 	w, floor, hold, refusal := n.engine.W(), n.engine.Floor(), n.engine.Hold(), n.Ready(n.now)
 	if wrote || n.fresh || w != n.w || floor != n.floor || hold != n.hold || (refusal == nil) != n.ready {
 		snapshot, err := n.store.Snapshot()

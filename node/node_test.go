@@ -340,6 +340,11 @@ func TestScanPagesSkipDeletedKeys(t *testing.T) {
 	}
 }
 
+// manifest is of one upload of so many bytes.
+func manifest(size int64) *store.Manifest {
+	return &store.Manifest{Size: size, ChunkBytes: store.MaxChunk, Hashes: make([]store.Hash, (size+store.MaxChunk-1)/store.MaxChunk)}
+}
+
 func TestWritesOutOfBounds(t *testing.T) {
 	n := open(t, "a", founded(t, "a"))
 	long := func(n int) string { return strings.Repeat("x", n) }
@@ -353,8 +358,12 @@ func TestWritesOutOfBounds(t *testing.T) {
 		{"no name", put("", ""), false},
 		{"no namespace", node.Write{Key: store.Key{Name: "k"}}, false},
 		{"namespace too long", node.Write{Key: store.Key{Namespace: long(store.MaxNamespace + 1), Name: "k"}}, false},
-		{"largest value", node.Write{Key: key("k"), Value: make([]byte, node.MaxValue)}, true},
-		{"value too large", node.Write{Key: key("k"), Value: make([]byte, node.MaxValue+1)}, false},
+		{"largest value of its own", node.Write{Key: key("k"), Value: make([]byte, store.MaxInline)}, true},
+		{"value too large for its entry", node.Write{Key: key("k"), Value: make([]byte, store.MaxInline+1)}, false},
+		{"largest value", node.Write{Key: key("k"), Manifest: manifest(node.MaxValue)}, true},
+		{"value too large", node.Write{Key: key("k"), Manifest: manifest(node.MaxValue + 1)}, false},
+		{"manifest beside a value", node.Write{Key: key("k"), Value: []byte{}, Manifest: manifest(1)}, false},
+		{"delete with a manifest", node.Write{Key: key("k"), Manifest: manifest(1), Delete: true}, false},
 		{"largest metadata", node.Write{Key: key("k"), Metadata: make([]byte, node.MaxMetadata)}, true},
 		{"metadata too large", node.Write{Key: key("k"), Metadata: make([]byte, node.MaxMetadata+1)}, false},
 		{"negative expiration", node.Write{Key: key("k"), Expires: -1}, false},

@@ -63,7 +63,8 @@ func (r replica) Keep(k gossip.Kept) error { return r.n.save(memoKept, k) }
 
 // Apply takes f in row by row, so that a timestamp too far ahead stops it
 // between two rows and not inside one.
-func (r replica) Apply(now clock.Reading, f *gossip.Frame, via gossip.Via) (through uint64, hold time.Duration, err error) {
+func (r replica) Apply(now clock.Reading, f *gossip.Frame, via gossip.Via) (gossip.Applied, error) {
+	done := gossip.Applied{Through: f.Through(), Short: make([]bool, len(f.Entries))}
 	mark := r.n.marks.At(f.Origin)
 	merged := make([]bool, len(f.Entries))
 	superseded := 0
@@ -71,17 +72,20 @@ func (r replica) Apply(now clock.Reading, f *gossip.Frame, via gossip.Via) (thro
 		seq := f.From + 1 + uint64(i)
 		e := f.Entries[row.Entry]
 		if ahead := r.ahead(now, row, e); ahead > r.n.cfg.MaxSkew {
-			return seq - 1, ahead - r.n.cfg.MaxSkew, nil
+			done.Through, done.Hold = seq-1, ahead-r.n.cfg.MaxSkew
+			return done, nil
 		}
 		if !merged[row.Entry] {
 			merged[row.Entry] = true
-			won, err := r.merge(now, e)
+			outcome, err := r.merge(now, e)
 			if err != nil {
-				return 0, 0, err
+				return done, err
 			}
-			if won {
+			done.Short[row.Entry] = outcome == mergeShort
+			switch outcome {
+			case mergeWon:
 				r.n.arrived(now, e, via)
-			} else {
+			case mergeLost:
 				superseded++
 			}
 		}
@@ -89,12 +93,22 @@ func (r replica) Apply(now clock.Reading, f *gossip.Frame, via gossip.Via) (thro
 			continue
 		}
 		if err := r.n.open().Log(f.Origin, store.Row{Seq: seq, Key: e.Key, Timestamp: row.Timestamp}); err != nil {
-			return 0, 0, fmt.Errorf("log %v of %v: %w", e.Key, f.Origin, err)
+			return done, fmt.Errorf("log %v of %v: %w", e.Key, f.Origin, err)
 		}
 	}
 	r.n.observe(EntriesMerged{Offered: len(f.Entries), Won: len(f.Entries) - superseded})
-	return f.Through(), 0, nil
+	return done, nil
 }
+
+func (r replica) Adopt(now clock.Reading, e *store.Entry, via gossip.Via) error {
+	outcome, err := r.show(e)
+	if outcome == mergeWon && err == nil {
+		r.n.arrived(now, e, via)
+	}
+	return err
+}
+
+func (r replica) Meet(loser, winner *store.Entry) { r.n.meet(loser, winner) }
 
 // ahead returns how far the later of a row's timestamp and its entry's is
 // beyond this machine's physical clock.
@@ -102,29 +116,44 @@ func (r replica) ahead(now clock.Reading, row gossip.FrameRow, e *store.Entry) t
 	return max(r.n.hlc.Ahead(row.Timestamp, now.Wall), r.n.hlc.Ahead(e.Version.Timestamp, now.Wall))
 }
 
-// merge makes e the entry of its key unless the key holds its equal or better.
-func (r replica) merge(now clock.Reading, e *store.Entry) (won bool, err error) {
+// An outcome is what became of an entry that was merged.
+type outcome uint8
+
+const (
+	mergeWon outcome = iota
+	mergeLost
+	mergeShort // its large value is not whole here
+)
+
+// merge makes e the entry of its key unless the key holds its equal or better, or
+// e cannot be shown yet.
+func (r replica) merge(now clock.Reading, e *store.Entry) (outcome, error) {
+	if err := r.n.hlc.Observe(e.Version.Timestamp, now.Wall); err != nil {
+		return mergeLost, fmt.Errorf("observe %v: %w", e.Version, err)
+	}
+	return r.show(e)
+}
+
+// show is merge of an entry whose timestamp was observed.
+func (r replica) show(e *store.Entry) (outcome, error) {
 	old, err := r.n.current(e.Key)
 	if err != nil {
-		return false, err
-	}
-	if err := r.n.hlc.Observe(e.Version.Timestamp, now.Wall); err != nil {
-		return false, fmt.Errorf("observe %v: %w", e.Version, err)
+		return mergeLost, err
 	}
 	if !e.Supersedes(old) {
 		r.n.meet(e, old)
-		return false, nil
+		return mergeLost, nil
+	}
+	if e.Manifest != nil && !sameUpload(old, e) && !r.n.engine.Whole(e.Manifest) {
+		return mergeShort, nil
 	}
 	if old != nil {
 		r.n.meet(old, e)
 	}
-	if err := r.n.open().Put(e); err != nil {
-		return false, fmt.Errorf("put %v: %w", e.Key, err)
-	}
 	if r.n.excluded(e) {
 		r.n.strays = append(r.n.strays, e.Key)
 	}
-	return true, nil
+	return mergeWon, r.n.put(old, e)
 }
 
 // meet notes that loser and winner, which may be the same, are two entries of

@@ -8,8 +8,12 @@ import (
 
 // A Write is a put or a delete that a client asked this node for.
 type Write struct {
-	Key      store.Key
-	Value    []byte // kept by the node; the caller must not change it
+	Key   store.Key
+	Value []byte // kept by the node; the caller must not change it
+	// Manifest stands for a value of more than store.MaxInline bytes, all of which
+	// is staged and synced; nil for none. If the write is refused the upload is the
+	// caller's to drop, else the node's.
+	Manifest *store.Manifest
 	Metadata []byte // JSON text, nil for none; kept likewise
 	Expires  int64  // seconds since the Unix epoch, 0 for never
 	Delete   bool   // leaves a tombstone; Value, Metadata and Expires are ignored
@@ -39,7 +43,7 @@ type Reply struct {
 
 // The longest parts of a write, in bytes, as in Workers KV.
 const (
-	MaxValue    = 25 << 20
+	MaxValue    = store.MaxValue
 	MaxMetadata = 1024
 )
 
@@ -49,8 +53,10 @@ func (w Write) validate() error {
 		return fmt.Errorf("%w: namespace has %d bytes, must have 1 to %d", ErrWrite, len(w.Key.Namespace), store.MaxNamespace)
 	case w.Key.Name == "" || len(w.Key.Name) > store.MaxName:
 		return fmt.Errorf("%w: key has %d bytes, must have 1 to %d", ErrWrite, len(w.Key.Name), store.MaxName)
-	case len(w.Value) > MaxValue:
-		return fmt.Errorf("%w: value has %d bytes, must have at most %d", ErrWrite, len(w.Value), MaxValue)
+	case len(w.Value) > store.MaxInline:
+		return fmt.Errorf("%w: value has %d bytes, must have a manifest above %d", ErrWrite, len(w.Value), store.MaxInline)
+	case w.Manifest != nil && (w.Delete || w.Value != nil):
+		return fmt.Errorf("%w: a manifest beside a value or in a delete", ErrWrite)
 	case len(w.Metadata) > MaxMetadata:
 		return fmt.Errorf("%w: metadata has %d bytes, must have at most %d", ErrWrite, len(w.Metadata), MaxMetadata)
 	case len(w.Request) > store.MaxRequest:
@@ -59,6 +65,11 @@ func (w Write) validate() error {
 		return fmt.Errorf("%w: acknowledgement %d is unknown", ErrWrite, w.Ack)
 	case w.Expires < 0:
 		return fmt.Errorf("%w: expiration %d is negative", ErrWrite, w.Expires)
+	}
+	if w.Manifest != nil {
+		if err := w.Manifest.Validate(); err != nil {
+			return fmt.Errorf("%w: %w", ErrWrite, err)
+		}
 	}
 	return nil
 }

@@ -89,9 +89,18 @@ type pending struct {
 	key   store.Key
 	above store.Version // of what the node showed under the key by then
 	// version is the write's, or that of its first try if it is a retry that
-	// found it.
+	// found it. Zero until the node has accepted it.
 	version store.Version
 	found   bool
+}
+
+// accepted is a write that a node has given a version, and what it covered then,
+// or that it found.
+type accepted struct {
+	ticket  node.Ticket
+	version store.Version
+	found   bool
+	marks   store.Watermarks
 }
 
 type acknowledged struct {
@@ -181,10 +190,12 @@ func (c *checker) covered(m *machine, origin store.Origin, from, through uint64)
 			c.w.violated("I3", m, "write %d of %v is %v at %v, elsewhere %v at %v", row.Seq, origin, row.Key, row.Timestamp, known.key.key, known.timestamp)
 			return
 		}
-		if e, ok := m.holds(row.Key, store.Version{Timestamp: row.Timestamp, Origin: origin}); !ok {
+		e, ok := m.holds(row.Key, store.Version{Timestamp: row.Timestamp, Origin: origin})
+		if !ok {
 			c.w.violated("I1", m, "covers write %d of %v to %v at %v, but holds %s", row.Seq, origin, row.Key, row.Timestamp, describe(e))
 			return
 		}
+		c.wholeValue(m, e)
 		known.holders++
 		c.w.stats.spread(known, c.w.now, c.w.cfg.Nodes)
 	}
@@ -271,6 +282,12 @@ func frameBytes(f *gossip.Frame) int {
 
 func hashEntry(e *store.Entry) uint64 {
 	h := hashBytes(hashBytes(1, e.Value), e.Metadata)
+	if e.Manifest != nil {
+		h = mix(h ^ e.Manifest.Upload.Life ^ mix(e.Manifest.Upload.Number))
+		for _, chunk := range e.Manifest.Hashes {
+			h = hashBytes(h, chunk[:])
+		}
+	}
 	h = mix(hashText(h, e.Request) ^ uint64(e.Expires))
 	for _, v := range e.Known.Versions {
 		h = mix(h ^ uint64(v.Timestamp.Wall) ^ hashOrigin(v.Origin))
@@ -317,29 +334,45 @@ func winner(entries ...*store.Entry) *store.Entry {
 	return best
 }
 
-// accepted notes a write that m's node took when it covered marks.
-func (c *checker) accepted(m *machine, t node.Ticket, op operation, write node.Write, marks store.Watermarks) {
+// asked notes a write that m's node took.
+func (c *checker) asked(m *machine, t node.Ticket, op operation, write node.Write) {
 	l := &c.of[m.index]
 	if _, twice := l.pending[t]; twice {
 		c.w.violated("reply", m, "gives ticket %d twice", t)
 		return
 	}
-	p := pending{op: op, key: op.key, version: m.version, found: m.found}
+	p := pending{op: op, key: op.key}
 	if e, err := m.front.Entries.Get(op.key); err == nil {
 		p.above = e.Version
 	}
 	l.pending[t] = p
-	by := c.clients[op.author]
-	by.issued[op.ordinal] = write
-	if op.session != nil {
-		c.sessionAccepted(m, op, p.version)
+	c.clients[op.author].issued[op.ordinal] = write
+}
+
+// accepts notes the writes that m's node has given a version since it was asked
+// last.
+func (c *checker) accepts(m *machine) {
+	l := &c.of[m.index]
+	for _, a := range m.accepts {
+		p, due := l.pending[a.ticket]
+		if !due || !p.version.Timestamp.IsZero() {
+			c.w.violated("reply", m, "gives a version to ticket %d, which does not wait for one", a.ticket)
+			return
+		}
+		p.version, p.found = a.version, a.found
+		l.pending[a.ticket] = p
+		if p.op.session != nil {
+			c.sessionAccepted(m, p.op, p.version)
+		}
+		by := c.clients[p.op.author]
+		if !p.found {
+			by.wrote[p.op.ordinal] = append(by.wrote[p.op.ordinal], p.version)
+			c.wrote(m, p.key, p.version, a.marks)
+		} else if c.w.stats.Repeated++; !by.wroteBy(p.op.ordinal, p.version) {
+			c.w.violated("reply", m, "takes %v for the first try of a write to %v, which it is not", p.version, p.key)
+		}
 	}
-	if !p.found {
-		by.wrote[op.ordinal] = append(by.wrote[op.ordinal], p.version)
-		c.wrote(m, op.key, p.version, marks)
-	} else if c.w.stats.Repeated++; !by.wroteBy(op.ordinal, p.version) {
-		c.w.violated("reply", m, "takes %v for the first try of a write to %v, which it is not", p.version, p.key)
-	}
+	m.accepts = m.accepts[:0]
 }
 
 // replied checks an acknowledgement: it is due, its write is durable, and it
@@ -425,7 +458,7 @@ func describe(e *store.Entry) string {
 	if e == nil {
 		return "nothing"
 	}
-	what := fmt.Sprintf("%d bytes", len(e.Value))
+	what := fmt.Sprintf("%d bytes", e.ValueSize())
 	if e.Tombstone {
 		what = "a tombstone"
 	}

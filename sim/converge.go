@@ -106,7 +106,7 @@ func (c *checker) live(m *machine) ([]*store.Entry, error) {
 
 func same(a, b *store.Entry) bool {
 	return a.Key == b.Key && a.Version == b.Version && a.Seq == b.Seq && a.Expires == b.Expires && a.Request == b.Request && a.Known.Equal(b.Known) && a.Seen.Equal(b.Seen) &&
-		bytes.Equal(a.Value, b.Value) && bytes.Equal(a.Metadata, b.Metadata)
+		bytes.Equal(a.Value, b.Value) && a.Manifest.Equal(b.Manifest) && bytes.Equal(a.Metadata, b.Metadata)
 }
 
 // nothingLost checks C6 at the end: every machine holds every acknowledged

@@ -62,11 +62,11 @@ func (c *checker) reached(m *machine, e *store.Entry) {
 	t.touched = append(t.touched, e.Key)
 }
 
-// wrote notes that m's node, covering marks, has just made v of key.
+// wrote notes that m's node has just made v of key, and covers marks since.
 func (c *checker) wrote(m *machine, key store.Key, v store.Version, marks store.Watermarks) {
 	t := &c.of[m.index].told
 	l := t.lore(key)
-	seq := m.node.Watermarks().At(v.Origin)
+	seq := marks.At(v.Origin)
 	past := l.clone()
 	join(&past.maybe, marks)
 	c.known[v] = knowing{seq, past}

@@ -20,8 +20,11 @@ type machine struct {
 	node   *node.Node  // nil while the power is off
 	front  *node.Front // of the last turn that the disk has
 
-	version store.Version // of the write that was accepted last …
-	found   bool          // … or found to be there already
+	accepts []accepted // of the open turn
+
+	life     uint64 // names uploads, with
+	uploads  uint64 // their number
+	expected map[gossip.Piece]bool
 
 	looks map[uint64]look // reads under way, by ordinal
 
@@ -124,6 +127,7 @@ func (w *World) turn(m *machine) {
 	m.inbox = slices.Delete(m.inbox, 0, taken)
 	m.bytes -= bytes
 	m.node.Tick(now)
+	w.check.accepts(m)
 	sync := w.cfg.commitTime(m.index, w.now)
 	w.push(happening{at: w.now + sync, kind: Synced, machine: m.index, id: m.boots})
 	if m.doom != nil && writes > 0 {
@@ -162,6 +166,7 @@ func (w *World) synced(m *machine) {
 		w.check.replied(m, r)
 	}
 	w.send(m, out.Messages)
+	w.dropUploads(m, out.Drop...)
 	w.arm(m)
 	if len(m.inbox) > 0 {
 		w.turn(m)
@@ -248,6 +253,7 @@ func (w *World) powerOff(m *machine) {
 	}
 	m.disk.Crash()
 	m.node, m.inbox, m.bytes, m.busy, m.late, m.armed = nil, nil, 0, false, false, false
+	m.accepts, m.expected = nil, nil
 	m.boots++
 	clear(m.looks)
 	w.check.crashed(m)
@@ -274,10 +280,16 @@ func (w *World) boot(m *machine, cause uint64) {
 	cfg.ID, cfg.Region, cfg.MaxSkew = m.peer.ID, m.peer.Region, w.cfg.MaxSkew
 	cfg.Found = m.index == 0
 	cfg.Gossip.FloorAge, cfg.Gossip.FloorStep = floorAge, floorStep
+	largeConfig(&cfg)
 	cfg.Draw = func(purpose string, a, b uint64) uint64 {
 		return Draw(w.cfg.Seed, purpose, uint64(m.index), cause, a, b)
 	}
 	cfg.Observe = func(e node.Event) { w.observe(m, e) }
+	m.life, m.uploads, m.expected = w.draw("life", uint64(m.index), cause), 0, map[gossip.Piece]bool{}
+	if err := m.disk.Sweep(); err != nil {
+		w.violated("restart", m, "sweep of %s: %v", m.peer.ID, err)
+		return
+	}
 	n, err := node.New(cfg, m.disk)
 	if err != nil {
 		w.violated("restart", m, "start of %s: %v", m.peer.ID, err)

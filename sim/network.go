@@ -126,6 +126,15 @@ func messageID(m gossip.Message, now time.Duration) uint64 {
 			h = mix(h ^ hashOrigin(mark.Origin) ^ mark.Seq)
 		}
 		return Draw(h, "pull", uint64(now/streamStep))
+	case *gossip.Chunk:
+		return Draw(m.Upload.Life, "chunk", m.Upload.Number, uint64(m.Offset), uint64(now/streamStep))
+	case *gossip.Fetch:
+		p := m.Pieces[0]
+		return Draw(p.Upload.Life, "fetch", p.Upload.Number, uint64(p.Offset), uint64(now/streamStep))
+	case *gossip.Offer:
+		return Draw(m.Manifest.Upload.Life, "offer", m.Manifest.Upload.Number, uint64(now/streamStep))
+	case *gossip.Has:
+		return Draw(m.Upload.Life, "has", m.Upload.Number, uint64(now/streamStep))
 	default:
 		return Draw(0, "status", uint64(now/statusStep))
 	}

@@ -39,7 +39,12 @@ func (c *checker) read(m *machine, now clock.Reading, key store.Key, e *store.En
 // written checks that a value that was read is one that a client had asked to
 // be written, whole and under this key.
 func (c *checker) written(m *machine, key store.Key, e *store.Entry) {
-	author, ordinal, ok := c.w.cfg.authorOf(e.Value)
+	value, err := m.value(e)
+	if err != nil {
+		c.w.violated("I1", m, "reads %s, which is not whole: %v", describe(e), err)
+		return
+	}
+	author, ordinal, ok := c.w.cfg.authorOf(value)
 	if !ok {
 		c.w.violated("I3", m, "reads %s, a value that nobody wrote", describe(e))
 		return

@@ -147,9 +147,12 @@ func (w *World) ask(m *machine, ordinal uint64) {
 // write gives a write to m's node within a turn.
 func (w *World) write(m *machine, now clock.Reading, op operation) {
 	write := w.writeOf(now, op)
-	marks := m.node.Watermarks()
-	ticket, err := m.node.Write(now, write)
+	staged := w.stage(m, write)
+	ticket, err := m.node.Write(now, staged)
 	if err != nil {
+		if staged.Manifest != nil {
+			w.dropUploads(m, staged.Manifest.Upload)
+		}
 		w.stats.Refused++
 		w.effect(Step{Kind: Refused, Machine: m.index, ID: op.ordinal, Note: err.Error()})
 		if op.session != nil {
@@ -158,7 +161,8 @@ func (w *World) write(m *machine, now clock.Reading, op operation) {
 		return
 	}
 	w.stats.Writes++
-	w.check.accepted(m, ticket, op, write, marks)
+	w.check.asked(m, ticket, op, write)
+	w.check.accepts(m)
 }
 
 // writeOf returns what op asks for, which a retry asks again to the letter.

@@ -185,9 +185,9 @@ func (w *World) observe(m *machine, e node.Event) {
 	w.stats.event(e.EventName())
 	switch e := e.(type) {
 	case node.WriteAccepted:
-		m.version, m.found = e.Version, false
+		m.accepts = append(m.accepts, accepted{e.Ticket, e.Version, false, m.node.Watermarks()})
 	case node.WriteRepeated:
-		m.version, m.found = e.Version, true
+		m.accepts = append(m.accepts, accepted{e.Ticket, e.Version, true, nil})
 	case node.UpdateLost:
 		w.check.lost(m, e)
 	}
@@ -217,7 +217,7 @@ func (w *World) send(m *machine, envelopes []gossip.Envelope) {
 		}
 		if env.Message != last {
 			var err error
-			if data, err = w.encoder.Append(nil, env.Message); err != nil {
+			if data, err = w.encoder.Append(nil, w.fillIn(m, env.Message)); err != nil {
 				w.violated("wire", m, "encode a message of %s: %v", m.peer.ID, err)
 				return
 			}
@@ -260,6 +260,9 @@ func (w *World) receive(m *machine, now clock.Reading, in *input) {
 	if f, ok := message.(*gossip.Frame); ok {
 		w.stats.Applied += uint64(len(f.Entries))
 		w.check.met(m, f)
+	}
+	if c, ok := message.(*gossip.Chunk); ok && !w.takeIn(m, c) {
+		return
 	}
 	m.node.Receive(now, w.machines[in.other].peer.ID, message)
 }
@@ -345,9 +348,17 @@ const probeInterval = 20 * time.Millisecond
 // probe ends the run when all replicas agree, or have had time enough to.
 func (w *World) probe() {
 	difference := w.check.difference()
-	if difference == nil {
+	if difference == nil && w.converged == 0 {
 		w.converged = w.now - w.cfg.For
 		w.check.nothingLost()
+	}
+	for _, m := range w.machines {
+		if difference == nil {
+			difference = w.check.staged(m)
+		}
+	}
+	if difference == nil {
+		w.check.swept()
 		w.done = true
 		return
 	}

@@ -92,8 +92,10 @@ func checkEntry(e *store.Entry) error {
 		return tooLong("namespace", len(e.Key.Namespace), store.MaxNamespace)
 	case len(e.Key.Name) > store.MaxName:
 		return tooLong("name", len(e.Key.Name), store.MaxName)
-	case len(e.Value) > MaxValue:
-		return tooLong("value", len(e.Value), MaxValue)
+	case len(e.Value) > store.MaxInline:
+		return tooLong("value", len(e.Value), store.MaxInline)
+	case e.Manifest != nil && (e.Tombstone || len(e.Value) > 0):
+		return errors.New("a manifest beside a value or in a tombstone")
 	case len(e.Metadata) > MaxMetadata:
 		return tooLong("metadata", len(e.Metadata), MaxMetadata)
 	case e.Tombstone && len(e.Value) > 0:
@@ -107,6 +109,11 @@ func checkEntry(e *store.Entry) error {
 	}
 	if err := checkVersion(e.Version); err != nil {
 		return err
+	}
+	if e.Manifest != nil {
+		if err := e.Manifest.Validate(); err != nil {
+			return fmt.Errorf("manifest: %w", err)
+		}
 	}
 	if err := checkKnown(e.Known); err != nil {
 		return err
@@ -163,6 +170,9 @@ func checkVersion(v store.Version) error {
 func checkStatus(s *gossip.Status) error {
 	if err := checkMarks(s.Marks); err != nil {
 		return err
+	}
+	if err := checkMarks(s.Taken); err != nil {
+		return fmt.Errorf("taken: %w", err)
 	}
 	if err := checkClosed(s.Closed); err != nil {
 		return fmt.Errorf("closed: %w", err)

@@ -43,6 +43,14 @@ func Decode(frame []byte) (gossip.Message, error) {
 		m, err = c.roster()
 	case kindView:
 		m, err = c.views()
+	case kindFetch:
+		m, err = c.fetch()
+	case kindChunk:
+		m, err = c.chunk()
+	case kindOffer:
+		m, err = c.offer()
+	case kindHas:
+		m, err = c.has()
 	case kindHello:
 		return nil, fmt.Errorf("%w: a hello where a message belongs", ErrMalformed)
 	default:
@@ -176,8 +184,13 @@ func (c *cursor) refer(what string, origins []store.Origin) store.Origin {
 
 // content reads what follows the name in an entry, as far as its request.
 func (c *cursor) content(e *store.Entry) {
-	if e.Tombstone = c.null(); !e.Tombstone {
-		e.Value = c.bytes("value", MaxValue)
+	switch {
+	case c.null():
+		e.Tombstone = true
+	case c.array():
+		e.Manifest = c.manifest()
+	default:
+		e.Value = c.bytes("value", store.MaxInline)
 	}
 	if !c.null() {
 		e.Metadata = c.bytes("metadata", MaxMetadata)
@@ -227,7 +240,7 @@ func (c *cursor) seen(origins []store.Origin) store.Bookmark {
 
 func (c *cursor) status() (*gossip.Status, error) {
 	s := &gossip.Status{}
-	unknown := c.open("status", 8)
+	unknown := c.open("status", 9)
 	s.Marks = c.marks()
 	s.Full = c.bool("full")
 	s.Hash = c.uint("hash", math.MaxUint64)
@@ -236,6 +249,7 @@ func (c *cursor) status() (*gossip.Status, error) {
 	s.Closed = c.closed()
 	s.Tag = c.tag()
 	s.Tally = c.tally()
+	s.Taken = c.marks()
 	return s, c.done("status", unknown, func() error { return checkStatus(s) })
 }
 

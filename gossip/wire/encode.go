@@ -62,6 +62,20 @@ func (e *Encoder) Append(dst []byte, m gossip.Message) ([]byte, error) {
 	case *gossip.View:
 		e.begin(dst, kindView)
 		e.view(m)
+	case *gossip.Fetch:
+		e.begin(dst, kindFetch)
+		e.fetch(m)
+	case *gossip.Chunk:
+		e.begin(dst, kindChunk)
+		e.chunk(m)
+	case *gossip.Offer:
+		e.begin(dst, kindOffer)
+		e.array(1)
+		e.manifest(m.Manifest)
+	case *gossip.Has:
+		e.begin(dst, kindHas)
+		e.array(1)
+		e.upload(m.Upload)
 	}
 	return e.finish(dst)
 }
@@ -84,6 +98,14 @@ func (e *Encoder) check(m gossip.Message) error {
 		return checkRoster(m)
 	case *gossip.View:
 		return checkView(m)
+	case *gossip.Fetch:
+		return checkFetch(m)
+	case *gossip.Chunk:
+		return checkChunk(m)
+	case *gossip.Offer:
+		return checkOffer(m)
+	case *gossip.Has:
+		return nil
 	}
 	return fmt.Errorf("%T has no encoding", m)
 }
@@ -182,9 +204,12 @@ func (e *Encoder) version(en *store.Entry, ref int) {
 // content writes what follows the namespace in an entry.
 func (e *Encoder) content(en *store.Entry) {
 	e.text(en.Key.Name)
-	if en.Tombstone {
+	switch {
+	case en.Tombstone:
 		e.null()
-	} else {
+	case en.Manifest != nil:
+		e.manifest(en.Manifest)
+	default:
 		e.bytes(en.Value)
 	}
 	if len(en.Metadata) == 0 {
@@ -235,7 +260,7 @@ func (e *Encoder) bookmark(b store.Bookmark) {
 }
 
 func (e *Encoder) status(s *gossip.Status) {
-	e.array(8)
+	e.array(9)
 	e.marks(s.Marks)
 	e.bool(s.Full)
 	e.uint(s.Hash)
@@ -244,6 +269,7 @@ func (e *Encoder) status(s *gossip.Status) {
 	e.closed(s.Closed)
 	e.tag(s.Tag)
 	e.tally(s.Tally)
+	e.marks(s.Taken)
 }
 
 func (e *Encoder) pull(p *gossip.Pull) {

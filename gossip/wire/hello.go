@@ -12,6 +12,7 @@ type Hello struct {
 	Node    store.NodeID
 	Name    string // the node's label, for people
 	Region  string
+	Bulk    bool // the connection is for chunks of large values
 }
 
 // AppendHello appends h to dst as Append does a message.
@@ -20,11 +21,12 @@ func (e *Encoder) AppendHello(dst []byte, h Hello) ([]byte, error) {
 		return dst, fmt.Errorf("%w: hello: %w", ErrMalformed, err)
 	}
 	e.begin(dst, kindHello)
-	e.array(4)
+	e.array(5)
 	e.text(h.Cluster)
 	e.text(string(h.Node))
 	e.text(h.Name)
 	e.text(h.Region)
+	e.bool(h.Bulk)
 	return e.finish(dst)
 }
 
@@ -38,12 +40,13 @@ func DecodeHello(frame []byte) (Hello, error) {
 	if kind != kindHello {
 		return Hello{}, fmt.Errorf("%w: kind %d where a hello belongs", ErrMalformed, kind)
 	}
-	unknown := c.open("hello", 4)
+	unknown := c.open("hello", 5)
 	h := Hello{
 		Cluster: c.text("cluster", MaxLabel),
 		Node:    store.NodeID(c.text("node id", store.MaxNodeID)),
 		Name:    c.text("name", MaxLabel),
 		Region:  c.text("region", MaxLabel),
+		Bulk:    c.bool("bulk"),
 	}
 	if err := c.done("hello", unknown, func() error { return checkHello(h) }); err != nil {
 		return Hello{}, err

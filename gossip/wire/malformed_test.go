@@ -77,7 +77,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a mark of an empty node id", kindStatus, with(packedStatus, "", 0, 0, 0, 0), "mark 0: an empty node id"},
 		{"a pull's marks out of order", kindPull, with(packedPull, list{fields{packedOrigin, 1}, fields{packedOrigin, 2}}, 0), "mark 1"},
 		{"a negative credit", kindPull, with(packedPull, -1, 1), "credit before"},
-		{"a status with a field too few", kindStatus, packedStatus[:7], "7 fields, the least is 8"},
+		{"a status with a field too few", kindStatus, packedStatus[:8], "8 fields, the least is 9"},
 
 		{"another family for a closed timestamp", kindStatus, with(packedStatus, 1, 5), "closed before"},
 		{"a closed timestamp with a field too few", kindStatus, with(packedStatus, packedClosed[:2], 5), "2 fields, the least is 3"},
@@ -137,7 +137,18 @@ func TestDecodeRefuses(t *testing.T) {
 
 		{"an empty node id in a hello", kindHello, with(packedHello, "", 1), "an empty node id"},
 
-		{"a kind that is unknown", 9, fields{}, "kind 9 is unknown"},
+		{"a fetch of nothing", kindFetch, fields{list{}}, "0 pieces"},
+		{"an empty piece", kindFetch, with(packedFetch, 0, 0, 1, 2), "piece 1: 0 bytes"},
+		{"a piece past the largest value", kindFetch, with(packedFetch, store.MaxValue-49, 0, 1, 1), "piece 1: 50 bytes from"},
+		{"a long hash", kindFetch, with(packedFetch, make([]byte, 33), 0, 0, 3), "33 bytes, the most is 32"},
+		{"a short hash", kindChunk, with(packedChunk, make([]byte, 31), 0, 3), "31 bytes, must be 32"},
+		{"a chunk of less than its piece", kindChunk, with(packedChunk, make([]byte, 49), 1), "49 bytes of data for a piece of 50"},
+		{"a manifest that lacks a hash", kindOffer, with(packedOffer, make([]byte, 32), 0, 3), "do not add up"},
+		{"a manifest with half a hash", kindOffer, with(packedOffer, make([]byte, 80), 0, 3), "no hashes of 32"},
+		{"a manifest of nothing", kindOffer, with(packedOffer, 0, 0, 1), "value of 0 bytes"},
+		{"a manifest of an entry that lacks a hash", kindFrame, with(packedLarge, make([]byte, 32), 3, 0, 3, 3), "do not add up"},
+
+		{"a kind that is unknown", 200, fields{}, "kind 200 is unknown"},
 		{"more than the body", kindPull, raw(append(pack(kindPull, packedPull)[2:], 0)), "1 bytes follow the body"},
 	}
 	for _, tt := range tests {
@@ -203,7 +214,21 @@ func TestDecodeAtBounds(t *testing.T) {
 		{"node id", store.MaxNodeID, text, kindFrame, packedFrame, []int{0, 1, 0}},
 		{"namespace", store.MaxNamespace, text, kindFrame, packedFrame, []int{3, 0, 1}},
 		{"name", store.MaxName, text, kindFrame, packedFrame, []int{3, 0, 2}},
-		{"value", wire.MaxValue, data, kindFrame, packedFrame, []int{3, 0, 3}},
+		{"value", store.MaxInline, data, kindFrame, packedFrame, []int{3, 0, 3}},
+		{"large value", store.MaxValue, func(n int) any {
+			return fields{packedUpload, n, store.MaxChunk, make([]byte, 32*25)}
+		}, kindFrame, packedFrame, []int{3, 0, 3}},
+		{"chunk bytes", store.MaxChunk, func(n int) any { return fields{packedUpload, n, n, packedHash} }, kindOffer, packedOffer, []int{0}},
+		{"chunks", store.MaxChunks, func(n int) any { return fields{packedUpload, n, 1, make([]byte, 32*n)} }, kindOffer, packedOffer, []int{0}},
+		{"pieces", gossip.MaxPieces, func(n int) any {
+			var l list
+			for range n {
+				l = append(l, packedPiece)
+			}
+			return l
+		}, kindFetch, packedFetch, []int{0}},
+		{"piece", store.MaxChunk, number, kindFetch, packedFetch, []int{0, 0, 2}},
+		{"data", store.MaxChunk, func(n int) any { return fields{with(packedPiece, n, 2), make([]byte, n)} }, kindChunk, packedChunk, nil},
 		{"metadata", wire.MaxMetadata, data, kindFrame, packedFrame, []int{3, 0, 4}},
 		{"credit", wire.MaxCredit, number, kindPull, packedPull, []int{1}},
 		{"cluster", wire.MaxLabel, text, kindHello, packedHello, []int{0}},
@@ -302,7 +327,7 @@ func TestAppendAtBounds(t *testing.T) {
 		{"least node id", 1, 0, entry(func(e *store.Entry, n int) { e.Version.Origin.Node = store.NodeID(textOf(n)) })},
 		{"namespace", store.MaxNamespace, store.MaxNamespace + 1, entry(func(e *store.Entry, n int) { e.Key.Namespace = textOf(n) })},
 		{"name", store.MaxName, store.MaxName + 1, entry(func(e *store.Entry, n int) { e.Key.Name = textOf(n) })},
-		{"value", wire.MaxValue, wire.MaxValue + 1, entry(func(e *store.Entry, n int) { e.Value = bytesOf(n) })},
+		{"value", store.MaxInline, store.MaxInline + 1, entry(func(e *store.Entry, n int) { e.Value = bytesOf(n) })},
 		{"metadata", wire.MaxMetadata, wire.MaxMetadata + 1, entry(func(e *store.Entry, n int) { e.Metadata = bytesOf(n) })},
 		{"value of a tombstone", 0, 1, entry(func(e *store.Entry, n int) { e.Tombstone, e.Value = true, bytesOf(n) })},
 		{"expires", 0, -1, entry(func(e *store.Entry, n int) { e.Expires = int64(n) })},
@@ -467,12 +492,15 @@ func TestAppendAtBounds(t *testing.T) {
 }
 
 func TestMaxFrame(t *testing.T) {
-	// Two values of at least 64 KiB each: their lengths take four bytes.
+	const each = store.MaxInline / 2
 	filled := func(size int) *gossip.Frame {
-		f := run(2)
-		f.Entries[0].Value = make([]byte, wire.MaxValue)
-		f.Entries[1].Value = make([]byte, 1<<16)
-		f.Entries[1].Value = make([]byte, 1<<16+size-len(encode(t, f)))
+		f := run(wire.MaxFrame / (each + 100))
+		for _, e := range f.Entries {
+			e.Value = make([]byte, each)
+		}
+		rest := size - len(encode(t, f))
+		f.Entries[0].Value = make([]byte, each+rest/2)
+		f.Entries[1].Value = make([]byte, each+rest-rest/2)
 		return f
 	}
 	frame := encode(t, filled(wire.MaxFrame))
@@ -621,14 +649,14 @@ func TestMembersAreBoundedBeforeTheyAreMade(t *testing.T) {
 	if got, most := roster.DefaultConfig().MaxMembers, wire.MaxMembers; got != most {
 		t.Errorf("rosters grow to %d members by default, want %d, which travel", got, most)
 	}
-	frame := pack(kindRoster, with(packedRoster, raw{0xdd, 0, 0x10, 0, 0}, 4, 2))
-	frame = append(frame, make([]byte, 8<<20)...)
+	frame := pack(kindRoster, with(packedRoster, raw{0xdd, 0, 0x08, 0, 0}, 4, 2))
+	frame = append(frame, make([]byte, 4<<20)...)
 	var err error
 	got := allocated(func() { _, err = wire.Decode(frame) })
 	if !errors.Is(err, wire.ErrMalformed) || !strings.Contains(err.Error(), "members before") {
-		t.Errorf("Decode of %d members = %v, want ErrMalformed with their number", 1<<20, err)
+		t.Errorf("Decode of %d members = %v, want ErrMalformed with their number", 1<<19, err)
 	}
 	if got > 64<<10 {
-		t.Errorf("Decode of %d members allocates %d bytes, want less than 64 KiB", 1<<20, got)
+		t.Errorf("Decode of %d members allocates %d bytes, want less than 64 KiB", 1<<19, got)
 	}
 }

@@ -100,7 +100,7 @@ var (
 	}
 	packedClosed = fields{7, 0, []byte{0}}
 	packedTally  = fields{7, 0, []byte{0}}
-	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed, packedTag, packedTally}
+	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed, packedTag, packedTally, list{}}
 	packedPull   = fields{list{fields{packedOrigin, 1}}, 100}
 	packedEpoch  = fields{2, "a", list{fields{"a", "r", "one", 1, 0}, fields{"b", "r", "", 5, 0}}, "a", 5, 0, list{packedRegion, fields{"s", list{"c"}, 1, ""}}, list{packedEnd, fields{"e", 1, list{}}}}
 	packedRegion = fields{"r", list{"a", "b"}, 2, "c"}
@@ -109,7 +109,7 @@ var (
 	packedView   = fields{"r", int(view.Ask), fields{3, "a"}, list{"a", "b"}, 5, fields{1, 1}, 2, list{"c", "d"}, 1, list{fields{packedOrigin, 1}}}
 	packedEnd    = fields{"d", 2, list{fields{fields{"d", 1, 0, 0}, 3}}}
 	packedAsk    = fields{int(roster.Ask), 0, fields{0, ""}, fields{0, ""}, nil, fields{"c", "r", "three", 4, 0}, nil, nil, "", list{}, list{}}
-	packedHello  = fields{"cluster", "node", "name", "region"}
+	packedHello  = fields{"cluster", "node", "name", "region", true}
 )
 
 // The kinds, as they stand on the wire.
@@ -138,6 +138,12 @@ func valid() map[string][]byte {
 		"pull":   pack(kindPull, packedPull),
 		"roster": pack(kindRoster, packedRoster),
 		"view":   pack(kindView, packedView),
+		"fetch":  pack(kindFetch, packedFetch),
+		"chunk":  pack(kindChunk, packedChunk),
+		"gone":   pack(kindChunk, fields{packedPiece, nil}),
+		"offer":  pack(kindOffer, packedOffer),
+		"has":    pack(kindHas, packedHas),
+		"large":  pack(kindFrame, packedLarge),
 		"ask":    pack(kindRoster, packedAsk),
 		"none":   pack(kindRoster, with(packedRoster, fields{0, "", list{}, "", 0, 0, list{}, list{}}, 4)), // an epoch spelt out
 	}

@@ -14,8 +14,9 @@ const (
 	readAhead = 16 << 10
 	// growStep is the least room made for a frame that does not fit.
 	growStep = 64 << 10
-	// keepRoom is the largest buffer kept for the next frame: a turn's worth.
-	keepRoom = 1 << 20
+	// keepRoom is the largest buffer kept for the next frame: a chunk's worth, as it
+	// grew.
+	keepRoom = 2 << 20
 )
 
 // A Reader splits a stream of bytes into frames.

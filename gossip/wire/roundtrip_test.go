@@ -55,9 +55,12 @@ func drawEntry(t *rapid.T, key store.Key, origins []store.Origin) *store.Entry {
 		Version: store.Version{Timestamp: drawTimestamp(t), Origin: rapid.SampledFrom(origins).Draw(t, "writer")},
 		Seq:     rapid.Uint64Min(1).Draw(t, "seq"),
 	}
-	if rapid.Bool().Draw(t, "tombstone") {
+	switch rapid.IntRange(0, 3).Draw(t, "kind") {
+	case 0:
 		e.Tombstone = true
-	} else {
+	case 1:
+		e.Manifest = drawManifest(t)
+	default:
 		e.Value = rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "value")
 	}
 	if rapid.Bool().Draw(t, "has metadata") {
@@ -83,6 +86,25 @@ func drawBookmark(t *rapid.T) store.Bookmark {
 		b.Marks = append(b.Marks, store.Seen{Mark: store.Mark{Origin: o, Seq: rapid.Uint64().Draw(t, "seq")}, Timestamp: drawTimestamp(t)})
 	}
 	return b
+}
+
+func drawManifest(t *rapid.T) *store.Manifest {
+	m := &store.Manifest{
+		Upload:     store.Upload{Life: rapid.Uint64().Draw(t, "life"), Number: rapid.Uint64().Draw(t, "number")},
+		Size:       rapid.Int64Range(1, store.MaxValue).Draw(t, "size"),
+		ChunkBytes: rapid.Int64Range(store.MaxValue/store.MaxChunks+1, store.MaxChunk).Draw(t, "chunk bytes"),
+	}
+	for i := range (m.Size + m.ChunkBytes - 1) / m.ChunkBytes {
+		m.Hashes = append(m.Hashes, store.Hash{byte(i), 1})
+	}
+	return m
+}
+
+func drawPiece(t *rapid.T) gossip.Piece {
+	m := drawManifest(t)
+	i := rapid.IntRange(0, len(m.Hashes)-1).Draw(t, "chunk")
+	offset, size := m.Chunk(i)
+	return gossip.Piece{Upload: m.Upload, Offset: offset, Size: size, Hash: m.Hashes[i]}
 }
 
 func drawKnown(t *rapid.T) store.Known {
@@ -237,18 +259,31 @@ func drawView(t *rapid.T) *gossip.View {
 }
 
 func drawMessage(t *rapid.T) gossip.Message {
-	switch rapid.IntRange(0, 4).Draw(t, "kind") {
+	switch rapid.IntRange(0, 8).Draw(t, "kind") {
 	case 0:
 		return drawFrame(t)
 	case 1:
 		return &gossip.Status{
 			Marks: drawMarks(t), Full: rapid.Bool().Draw(t, "full"), Hash: rapid.Uint64().Draw(t, "hash"),
 			Want: rapid.Bool().Draw(t, "want"), Facts: drawFacts(t), Closed: drawClosed(t), Tag: drawTag(t), Tally: drawTally(t),
+			Taken: drawMarks(t),
 		}
 	case 2:
 		return drawRoster(t)
 	case 3:
 		return drawView(t)
+	case 7:
+		return &gossip.Fetch{Pieces: rapid.SliceOfN(rapid.Custom(drawPiece), 1, gossip.MaxPieces).Draw(t, "pieces")}
+	case 4:
+		c := &gossip.Chunk{Piece: drawPiece(t), Gone: rapid.Bool().Draw(t, "gone")}
+		if !c.Gone {
+			c.Data = bytes.Repeat([]byte{7}, int(c.Size))
+		}
+		return c
+	case 5:
+		return &gossip.Offer{Manifest: drawManifest(t)}
+	case 6:
+		return &gossip.Has{Upload: drawManifest(t).Upload}
 	default:
 		return &gossip.Pull{From: drawMarks(t), Credit: rapid.IntRange(0, wire.MaxCredit).Draw(t, "credit")}
 	}

@@ -126,6 +126,15 @@ func viewed() *gossip.View {
 	}}
 }
 
+// manifest is one of n chunks, of which the last has 10 bytes.
+func manifest(n int) *store.Manifest {
+	m := &store.Manifest{Upload: store.Upload{Life: 0xfeedface, Number: 7}, Size: int64(n-1)<<20 + 10, ChunkBytes: 1 << 20}
+	for i := range n {
+		m.Hashes = append(m.Hashes, store.Hash{byte(i), 31: 0xff})
+	}
+	return m
+}
+
 // samples are the messages that the golden frames pin, by the files' names.
 func samples() map[string]gossip.Message {
 	a, b, c := origin("node-a"), origin("node-b"), origin("node-c")
@@ -175,6 +184,12 @@ func samples() map[string]gossip.Message {
 	}
 	largest.Entries[0].Expires = math.MaxInt64
 
+	large := put()
+	large.Entries[0].Value = nil
+	large.Entries[0].Manifest = manifest(3)
+	offset, size := manifest(3).Chunk(2)
+	piece := gossip.Piece{Upload: manifest(3).Upload, Offset: offset, Size: size, Hash: manifest(3).Hashes[2]}
+
 	ballot, lower := roster.Ballot{Round: 300, Node: "node-0001"}, roster.Ballot{Round: 299, Node: "node-0002"}
 
 	promise := decided(3)
@@ -190,6 +205,7 @@ func samples() map[string]gossip.Message {
 		"frame-delete":      deleted,
 		"frame-empty-value": empty,
 		"frame-mixed":       mixed,
+		"frame-large":       large,
 		"frame-largest":     largest,
 		"status-idle":       &gossip.Status{Hash: 0x0123456789abcdef, Facts: gossip.Facts{W: at(3, 0)}},
 		"status-full":       &gossip.Status{Marks: marks(3), Full: true, Hash: math.MaxUint64, Want: true, Facts: put().Facts},
@@ -198,6 +214,12 @@ func samples() map[string]gossip.Message {
 			Closed: &gossip.Closed{C: at(4, 1), Lags: []byte{0x10, 0x0f}},
 			Tally:  &gossip.Tally{Floor: at(2, 0), Have: []byte{0x05}},
 		},
+		"status-taken":    &gossip.Status{Hash: 1, Facts: put().Facts, Taken: marks(2)},
+		"fetch":           &gossip.Fetch{Pieces: []gossip.Piece{piece, piece}},
+		"chunk":           &gossip.Chunk{Piece: piece, Data: []byte("ten bytes.")},
+		"chunk-gone":      &gossip.Chunk{Piece: piece, Gone: true},
+		"offer":           &gossip.Offer{Manifest: manifest(3)},
+		"has":             &gossip.Has{Upload: manifest(1).Upload},
 		"pull":            &gossip.Pull{From: marks(2), Credit: 3 << 20},
 		"pull-credit":     &gossip.Pull{Credit: wire.MaxCredit},
 		"roster-ask":      ask(roster.Member{Node: "node-0005", Region: "us-east", Name: "n5", Since: at(4, 1)}),

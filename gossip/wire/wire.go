@@ -5,19 +5,24 @@
 // one byte for the version of the format; one for the kind; and the body in
 // MessagePack:
 //
-//	hello   [cluster, node, name, region]
+//	hello   [cluster, node, name, region, bulk]
 //	frame   [[origin…], from, [row…], [entry…], facts]
-//	status  [[mark…], full, hash, want, facts, closed or nil, tag, tally or nil]
+//	status  [[mark…], full, hash, want, facts, closed or nil, tag, tally or nil, [mark…]]
 //	pull    [[mark…], credit]
 //	roster  [step, number, ballot, accepted ballot, epoch or nil, region, settled, W, nearest node]
-//
 //	view    [region, step, view's id, [node…], life, [wall, mono], config, [deaf node…], flags, [mark…]]
+//	fetch   [[piece…]]
+//	chunk   [piece, data]
+//	offer   [manifest]
+//	has     [upload]
 //
 //	origin  [node, start wall, start logical, nonce]
 //	mark    [origin, seq]
 //	row     [entry, wall, logical]
 //	entry   [version, namespace, name, value, metadata, expires, request, known, seen]
 //	version [origin, seq, wall, logical]
+//	upload  [life, number]
+//	piece   [upload, offset, size, hash]
 //	known   nil or [through wall, through logical, maybe wall, maybe logical, [[origin, wall, logical]…]]
 //	seen    nil or [through wall, through logical, [[origin, seq, wall, logical]…]]
 //	facts   [W wall, W logical, floor wall, floor logical, epoch]
@@ -39,6 +44,9 @@
 //   - An entry without a version (nil) is what the frame's origin wrote as the
 //     last of the rows that name it: origin, number and timestamp are that row's.
 //   - An entry without a namespace is in that of the entry before it.
+//
+// A manifest in place of the value is [upload, size, chunk bytes, hashes], the
+// hashes one after the other. A chunk without data is one that its sender has not.
 //
 // An entry without a value is a tombstone. A live entry always has one, perhaps
 // of no bytes: a nil Value of a live entry decodes as an empty one. No request is
@@ -63,12 +71,10 @@ const Version = 1
 // send what Decode would refuse to take, so a message that breaks one stops at
 // its sender and not at each of its receivers.
 const (
-	// MaxFrame bounds a frame after its length prefix. It holds an entry with the
-	// largest value and leaves room for what goes with it.
-	MaxFrame = 32 << 20
-	// MaxValue and MaxMetadata bound the parts of an entry. They are the limits of
-	// Workers KV.
-	MaxValue    = 25 << 20
+	// MaxFrame bounds a frame after its length prefix. It holds a status with the
+	// most origins and a gossip.Frame of the largest entries.
+	MaxFrame = 8 << 20
+	// MaxMetadata bounds the metadata of an entry. It is the limit of Workers KV.
 	MaxMetadata = 1024
 	// MaxCredit bounds the bytes that one Pull grants. It fits an int of 32 bits.
 	MaxCredit = 1 << 30
@@ -101,6 +107,10 @@ const (
 	kindPull   = 4
 	kindRoster = 5
 	kindView   = 6
+	kindFetch  = 16
+	kindChunk  = 17
+	kindOffer  = 18
+	kindHas    = 19
 )
 
 const (

@@ -35,11 +35,13 @@ type Backend interface {
 	Newer() <-chan struct{}
 	// Write has the node accept ws, in order, and waits until all are
 	// acknowledged. It returns their replies in the same order. The node keeps
-	// what ws point to.
+	// what ws point to, and whatever is returned owns the uploads that they name.
 	Write(ctx context.Context, ws []node.Write) ([]node.Reply, error)
 	Identity() Identity
 	// Bookmarks returns the key that signs the cluster's bookmarks.
 	Bookmarks() bookmark.Key
+	// Staging is where the node keeps large values.
+	Staging() Staging
 }
 
 // Identity says which node this is.
@@ -74,10 +76,12 @@ func Versioned(h http.Header, v store.Version) { h.Set(headerVersion, v.String()
 // this node, and on its way.
 func Written(h http.Header) { h.Set(headerConsistency, "local") }
 
-// ClientPort joins the front ends. It looks at the path as it
+// ClientPort joins the front ends, and breaks off bodies that come too slowly. It
+// looks at the path as it
 // was sent: http.ServeMux would answer keys with // or .. in them by redirects.
 func ClientPort(rest, binding http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pace(w, r)
 		switch {
 		case forBinding(r):
 			binding.ServeHTTP(w, r)

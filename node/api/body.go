@@ -9,13 +9,11 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"hearsay/node/kv"
 )
 
-// Defaults of NewBodies: ten of the largest values at once.
+// Defaults of NewBodies: two of the largest bulk writes at once.
 const (
-	DefaultBodyBytes = 256 << 20
+	DefaultBodyBytes = 200 << 20
 	DefaultBodyWait  = 10 * time.Second
 )
 
@@ -26,8 +24,8 @@ const maxWaiting = 1024
 // that is answered before all it sent was read may lose the answer.
 const maxDrain = 256 << 20
 
-// Bodies bounds the bytes of request bodies in memory, over all front ends of a
-// node. Who finds no room waits its turn, for a while.
+// Bodies bounds the bytes of request bodies that are in memory as a whole, over all
+// front ends of a node. Who finds no room waits its turn, for a while.
 type Bodies struct {
 	limit int64
 	wait  time.Duration
@@ -140,7 +138,7 @@ func ReadAll(body io.Reader, size, keep int64) (data []byte, excess int64, err e
 		excess, err = drain(body)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, 0, &kv.Error{Status: 400, Code: kv.CodeInvalid, Reason: fmt.Sprintf("The request body could not be read: %v.", err)}
+		return nil, 0, unreadable(err)
 	}
 	if len(data) < cap(data)/2 {
 		data = slices.Clone(data)

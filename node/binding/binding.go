@@ -10,7 +10,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"hearsay/node"
@@ -23,6 +22,8 @@ import (
 type Options struct {
 	// Bodies bounds the request bodies in memory; nil is a bound of its own.
 	Bodies *api.Bodies
+	// Uploads reads values; nil is one of its own.
+	Uploads *api.Uploads
 	// Report is told of each request that failed for no fault of its own. It may
 	// be called from any goroutine; nil is allowed.
 	Report func(r *http.Request, err error)
@@ -33,7 +34,10 @@ type Options struct {
 
 // New returns the front end of b.
 func New(b api.Backend, opt Options) http.Handler {
-	h := &handler{backend: b, bodies: opt.Bodies, report: opt.Report, create: opt.CreateNamespaces}
+	h := &handler{backend: b, bodies: opt.Bodies, uploads: opt.Uploads, report: opt.Report, create: opt.CreateNamespaces}
+	if h.uploads == nil {
+		h.uploads = api.NewUploads(b.Staging(), api.DefaultUploadBytes, api.DefaultUploadWait)
+	}
 	if h.bodies == nil {
 		h.bodies = api.NewBodies(api.DefaultBodyBytes, api.DefaultBodyWait)
 	}
@@ -43,6 +47,7 @@ func New(b api.Backend, opt Options) http.Handler {
 type handler struct {
 	backend api.Backend
 	bodies  *api.Bodies
+	uploads *api.Uploads
 	report  func(*http.Request, error)
 	create  bool
 }
@@ -102,16 +107,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, ref string) erro
 }
 
 func (h *handler) get(w http.ResponseWriter, r *http.Request, ref, key string, q url.Values) error {
-	v, ns, err := h.open(w, r, ref)
-	if err != nil {
-		return err
-	}
-	defer v.Close()
-	if err := kv.CheckCacheTTL(q.Get("cache_ttl")); err != nil {
-		return err
-	}
-	e, err := v.Get(ns, key)
-	api.Saw(w.Header(), h.backend, v) // absent or not
+	e, err := h.entry(w, r, ref, key, q)
 	if errors.Is(err, store.ErrNotFound) {
 		return &kv.Error{Status: 404, Code: kv.CodeKeyNotFound, Reason: http.StatusText(404)}
 	}
@@ -122,31 +118,46 @@ func (h *handler) get(w http.ResponseWriter, r *http.Request, ref, key string, q
 	if e.Metadata != nil {
 		w.Header().Set(headerMetadata, string(e.Metadata))
 	}
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Length", strconv.Itoa(len(e.Value)))
-	_, _ = w.Write(e.Value) // what can fail is the connection
+	api.WriteValue(w, h.backend.Staging(), e)
 	return nil
 }
 
+func (h *handler) entry(w http.ResponseWriter, r *http.Request, ref, key string, q url.Values) (*store.Entry, error) {
+	v, ns, err := h.open(w, r, ref)
+	if err != nil {
+		return nil, err
+	}
+	defer v.Close()
+	if err := kv.CheckCacheTTL(q.Get("cache_ttl")); err != nil {
+		return nil, err
+	}
+	e, err := v.Get(ns, key)
+	api.Saw(w.Header(), h.backend, v) // absent or not
+	return e, err
+}
+
 func (h *handler) put(w http.ResponseWriter, r *http.Request, ref, key string, q url.Values) error {
-	release, err := h.bodies.Reserve(r, kv.MaxValue)
+	value, err := h.uploads.Read(r.Context(), r.Body, r.ContentLength)
 	if err != nil {
 		return err
 	}
-	defer release()
-	value, excess, err := api.ReadAll(r.Body, r.ContentLength, kv.MaxValue)
-	if err != nil {
-		return err
-	}
+	taken := false
+	defer func() {
+		if !taken {
+			h.uploads.Discard(value.Manifest)
+		}
+	}()
 	p := kv.Put{
-		Key: key, Value: value, Excess: excess,
+		Key: key, Value: value.Value, Manifest: value.Manifest, Excess: value.Excess,
 		Metadata:   []byte(strings.Join(r.Header.Values(headerMetadata), ",")),
 		TTL:        q.Get("expiration_ttl"),
 		Expiration: q.Get("expiration"),
 	}
 	return h.write(w, r, ref, func(v *kv.View, ns string) (node.Write, error) {
 		p.Namespace = ns
-		return v.Put(p)
+		put, err := v.Put(p)
+		taken = err == nil
+		return put, err
 	})
 }
 

@@ -13,7 +13,6 @@ import (
 	"hearsay/node/api"
 	"hearsay/node/api/apitest"
 	"hearsay/node/binding"
-	"hearsay/node/kv"
 )
 
 // A rig is a front end behind a real listener.
@@ -25,7 +24,11 @@ type rig struct {
 
 func start(t *testing.T, opt binding.Options) rig {
 	t.Helper()
-	b := apitest.New(t)
+	return startOn(t, apitest.New(t), opt)
+}
+
+func startOn(t *testing.T, b *apitest.Backend, opt binding.Options) rig {
+	t.Helper()
 	srv := httptest.NewServer(binding.New(b, opt))
 	t.Cleanup(srv.Close)
 	return rig{t: t, backend: b, url: srv.URL}
@@ -295,13 +298,18 @@ func TestOverload(t *testing.T) {
 }
 
 func TestNoRoomForABody(t *testing.T) {
-	bodies := api.NewBodies(10, time.Millisecond)
-	r := start(t, binding.Options{CreateNamespaces: true, Bodies: bodies})
+	b := apitest.New(t)
+	uploads := api.NewUploads(b.Staging(), 10, time.Millisecond)
+	r := startOn(t, b, binding.Options{CreateNamespaces: true, Uploads: uploads})
 	r.want("200 OK", "", "PUT", "/k", "v")
-	held := httptest.NewRequest("PUT", "/", strings.NewReader("0123456789"))
-	release, err := bodies.Reserve(held, kv.MaxValue)
-	if err != nil {
-		t.Fatalf("Reserve: %v", err)
+	sending, send := io.Pipe()
+	held := make(chan error)
+	go func() {
+		_, err := uploads.Read(t.Context(), sending, 10)
+		held <- err
+	}()
+	if _, err := send.Write([]byte("0")); err != nil {
+		t.Fatalf("send: %v", err)
 	}
 	// The body is read all the same, or the client would not hear the answer.
 	got := r.do("PUT", "/k", strings.Repeat("x", 8<<20))
@@ -309,7 +317,10 @@ func TestNoRoomForABody(t *testing.T) {
 		t.Errorf("put without room: %s, want 503", got.status)
 	}
 	r.want("200 OK", "v", "GET", "/k", "")
-	release()
+	send.Close()
+	if err := <-held; err != nil {
+		t.Fatalf("the body that held the room: %v", err)
+	}
 	r.want("200 OK", "", "PUT", "/k", "w")
 }
 

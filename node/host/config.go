@@ -46,8 +46,9 @@ type Config struct {
 	// MaxConns bounds the connections of the client port; more wait to be
 	// accepted. The admin port has 64.
 	MaxConns int
-	// BodyBytes bounds the bytes of request bodies in memory at a time.
-	BodyBytes int64
+	// BodyBytes bounds the bytes of request bodies that are in memory as a whole, at
+	// a time; UploadBytes those of values that are being staged.
+	BodyBytes, UploadBytes int64
 	// CreateNamespaces has a binding's namespace that nobody knows created, for
 	// development.
 	CreateNamespaces bool
@@ -85,18 +86,19 @@ const maxLabel = 64
 // ports are free ones on loopback.
 func DefaultConfig() Config {
 	return Config{
-		API:       "127.0.0.1:0",
-		Admin:     "127.0.0.1:0",
-		MaxConns:  4096,
-		BodyBytes: api.DefaultBodyBytes,
-		Clients:   Limit{Count: 1 << 16, Bytes: 64 << 20},
-		Peers:     Limit{Count: 1 << 14, Bytes: 64 << 20},
-		WriteWait: 2 * time.Second,
-		StartWait: 10 * time.Second,
-		StopWait:  5 * time.Second,
-		Link:      link.Config{Bind: "127.0.0.1:0"},
-		Node:      node.DefaultConfig(),
-		Store:     pebblestore.DefaultOptions(),
+		API:         "127.0.0.1:0",
+		Admin:       "127.0.0.1:0",
+		MaxConns:    4096,
+		BodyBytes:   api.DefaultBodyBytes,
+		UploadBytes: api.DefaultUploadBytes,
+		Clients:     Limit{Count: 1 << 16, Bytes: 64 << 20},
+		Peers:       Limit{Count: 1 << 14, Bytes: 64 << 20},
+		WriteWait:   2 * time.Second,
+		StartWait:   10 * time.Second,
+		StopWait:    5 * time.Second,
+		Link:        link.Config{Bind: "127.0.0.1:0"},
+		Node:        node.DefaultConfig(),
+		Store:       pebblestore.DefaultOptions(),
 	}
 }
 
@@ -127,6 +129,7 @@ func (c Config) Validate() error {
 	}{
 		{"MaxConns", int64(c.MaxConns)},
 		{"BodyBytes", c.BodyBytes},
+		{"UploadBytes", c.UploadBytes},
 		{"Clients.Count", int64(c.Clients.Count)},
 		{"Clients.Bytes", c.Clients.Bytes},
 		{"Peers.Count", int64(c.Peers.Count)},

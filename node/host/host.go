@@ -32,14 +32,16 @@ import (
 // A Host is one node on a real machine. Its methods may be called from any
 // goroutine.
 type Host struct {
-	cfg    Config
-	dir    *directory
-	store  store.Store
-	fronts *fronts
-	loop   *loop
-	links  *link.Links
-	peers  *peerTable
-	counts counts
+	cfg     Config
+	dir     *directory
+	store   store.Store
+	fronts  *fronts
+	loop    *loop
+	large   *large
+	uploads *api.Uploads
+	links   *link.Links
+	peers   *peerTable
+	counts  counts
 
 	arrivals *arrivals
 	metrics  *metrics
@@ -109,7 +111,10 @@ func (h *Host) open() (err error) {
 	if h.links, err = link.Open(h.linkConfig(), h); err != nil {
 		return fmt.Errorf("peer port: %w", err)
 	}
-	h.loop.send = h.links.Send
+	h.loop.send = func(out []gossip.Envelope) {
+		h.large.note(out)
+		h.links.Send(out)
+	}
 	h.running = true
 	go h.run()
 	return nil
@@ -151,6 +156,10 @@ func (h *Host) openStore() error {
 		return err
 	}
 	h.store = st
+	if h.large, err = newLarge(st, h.log); err != nil {
+		return err
+	}
+	h.uploads = api.NewUploads(h.large, h.cfg.UploadBytes, api.DefaultUploadWait)
 	return nil
 }
 
@@ -177,6 +186,7 @@ func (h *Host) startNode() error {
 	}
 	h.fronts = newFronts(func(err error) { h.log.Warn("snapshot would not close", zap.Error(err)) })
 	h.loop = newLoop(n, h.cfg.Clock, h.fronts, h.cfg.Clients, h.cfg.Peers)
+	h.loop.drop = h.large.drop
 	h.loop.measure = func(t turn) {
 		h.metrics.measure(t)
 		h.keepProgress(n)
@@ -190,6 +200,7 @@ func (h *Host) linkConfig() link.Config {
 	cfg.Name, cfg.Region = h.identity.Name, h.identity.Region
 	cfg.API = h.api.Addr().String()
 	cfg.Log = h.log
+	cfg.Load = h.large.load
 	return cfg
 }
 
@@ -213,9 +224,12 @@ func (h *Host) View() *kv.View {
 		v.Front = &node.Front{Entries: nothing{api.ErrStopped}}
 		return v
 	}
-	v.Front, v.Release = &f.Front, f.release
+	v.Front, v.Release, v.Staging = &f.Front, f.release, h.large
 	return v
 }
+
+// Staging implements api.Backend.
+func (h *Host) Staging() api.Staging { return h.large }
 
 // Fresher implements api.Backend.
 func (h *Host) Fresher() <-chan struct{} { return h.fronts.risen() }
@@ -235,6 +249,10 @@ func (h *Host) Bookmarks() bookmark.Key { return h.bookmarks }
 // the rest is not done. After the end of ctx, or api.ErrStopped, the outcome of
 // the rest is unknown: some of it may be, or become, done.
 func (h *Host) Write(ctx context.Context, ws []node.Write) ([]node.Reply, error) {
+	ws, err := api.StageLarge(h.large, ws)
+	if err != nil {
+		return nil, err
+	}
 	return h.loop.write(ctx, ws, h.cfg.WriteWait)
 }
 
@@ -254,6 +272,12 @@ func (h *Host) PeerDown(id store.NodeID) {
 func (h *Host) Receive(from store.NodeID, m gossip.Message, size int) {
 	if s, ok := m.(*gossip.Status); ok {
 		h.peers.tell(from, s, h.cfg.Clock.Read().Mono)
+	}
+	if c, ok := m.(*gossip.Chunk); ok {
+		if c = h.large.takeIn(from, c); c == nil {
+			return
+		}
+		m, size = c, 0
 	}
 	h.loop.tell(received{from, m}, size)
 }
@@ -317,6 +341,9 @@ func (h *Host) close() error {
 		if err := h.awaitViews(); err != nil {
 			return errors.Join(append(errs, err)...)
 		}
+	}
+	if h.large != nil {
+		h.large.close()
 	}
 	if h.store != nil {
 		note("store", h.store.Close())

@@ -50,6 +50,8 @@ func (l eventLog) write(e node.Event) {
 	case gossip.OriginHeld:
 		l.sampled.Warn("an origin's stream waits: its clock is ahead of this machine's by more than the maximum skew",
 			originField(e.Origin), zap.Duration("for", e.For))
+	case gossip.FetchFailed:
+		l.sampled.Info("a peer did not bring a large value", peerField(e.From), zap.Stringer("upload", e.Upload))
 	case gossip.MessageRefused:
 		l.sampled.Warn("message refused: "+e.Why, peerField(e.From))
 	case gossip.GapFound:

@@ -86,6 +86,7 @@ func TestEventLogLevels(t *testing.T) {
 		"gap_found":       zap.InfoLevel,
 		"pull_timed_out":  zap.InfoLevel,
 		"relay_late":      zap.InfoLevel,
+		"fetch_failed":    zap.InfoLevel,
 		"epoch_adopted":   zap.InfoLevel,
 		"bound_kept":      zap.InfoLevel,
 		"bound_exceeded":  zap.WarnLevel,

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -36,6 +37,9 @@ type loop struct {
 	fronts *fronts
 	// send takes a turn's messages and does not block.
 	send func([]gossip.Envelope)
+	// drop takes uploads that nobody needs any more and does not block. Any goroutine
+	// may call it.
+	drop func([]store.Upload)
 	// measure is told of each turn.
 	measure func(turn)
 	// maxTurn bounds a turn's inputs, in bytes; a single larger one goes alone.
@@ -81,6 +85,7 @@ func newLoop(n replica, c Clock, f *fronts, clients, peers Limit) *loop {
 		clock:   c,
 		fronts:  f,
 		send:    func([]gossip.Envelope) {},
+		drop:    func([]store.Upload) {},
 		measure: func(turn) {},
 		maxTurn: maxTurn,
 		inbox:   newInbox(clients, peers),
@@ -146,6 +151,7 @@ func (l *loop) turn() error {
 	if len(out.Messages) > 0 {
 		l.send(out.Messages)
 	}
+	l.drop(out.Drop)
 	l.reply(out.Replies)
 	l.measure(turn{inputs: len(l.items), took: l.clock.Read().Mono - now.Mono})
 	l.clear()
@@ -214,7 +220,7 @@ func (l *loop) end(err error) {
 }
 
 // write puts ws through turns of at most maxTurn bytes, one after another; see
-// Host.Write.
+// Host.Write. It drops the uploads of the writes that the node does not take.
 func (l *loop) write(ctx context.Context, ws []node.Write, patience time.Duration) ([]node.Reply, error) {
 	replies := make([]node.Reply, 0, len(ws))
 	for len(ws) > 0 {
@@ -222,20 +228,33 @@ func (l *loop) write(ctx context.Context, ws []node.Write, patience time.Duratio
 		c := &call{writes: ws[:n], done: make(chan struct{})}
 		c.item = item{input: c, size: size, lane: &l.inbox.clients}
 		if err := l.inbox.put(ctx, c.item, patience, api.ErrOverloaded); err != nil {
+			l.dropWrites(ws)
 			return replies, err
 		}
 		select {
 		case <-c.done:
 		case <-ctx.Done():
+			l.dropWrites(ws[n:])
 			return replies, fmt.Errorf("outcome of the write unknown: %w", ctx.Err())
 		}
 		replies = append(replies, c.replies...)
 		if c.err != nil {
+			if !errors.Is(c.err, api.ErrStopped) { // then the next start sweeps
+				l.dropWrites(ws[len(c.replies):])
+			}
 			return replies, c.err
 		}
 		ws = ws[n:]
 	}
 	return replies, nil
+}
+
+func (l *loop) dropWrites(ws []node.Write) {
+	for _, w := range ws {
+		if w.Manifest != nil {
+			l.drop([]store.Upload{w.Manifest.Upload})
+		}
+	}
 }
 
 // share returns how many of ws go into the next turn, and their size.
@@ -255,7 +274,11 @@ func (l *loop) share(ws []node.Write) (n int, size int64) {
 const writeOverhead = 128
 
 func writeSize(w node.Write) int64 {
-	return int64(writeOverhead + len(w.Key.Namespace) + len(w.Key.Name) + len(w.Value) + len(w.Metadata))
+	size := writeOverhead + len(w.Key.Namespace) + len(w.Key.Name) + len(w.Value) + len(w.Metadata)
+	if w.Manifest != nil {
+		size += len(w.Manifest.Hashes) * len(store.Hash{})
+	}
+	return int64(size)
 }
 
 func (c *call) apply(l *loop, now clock.Reading) {

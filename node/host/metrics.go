@@ -29,6 +29,7 @@ var events = []node.Event{
 	gossip.NoStream{},
 	gossip.EpochAdopted{},
 	gossip.FloorRaised{},
+	gossip.FetchFailed{},
 	gossip.MessageRefused{},
 	node.WriteAccepted{},
 	node.WriteRepeated{},

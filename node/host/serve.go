@@ -53,8 +53,8 @@ func (h *Host) ClientHandler() http.Handler {
 		h.log.Warn("request failed", zap.String("method", r.Method), zap.String("path", r.URL.EscapedPath()), zap.Error(err))
 	}
 	return api.ClientPort(
-		rest.New(h, rest.Options{Bodies: bodies, Report: report}),
-		binding.New(h, binding.Options{Bodies: bodies, Report: report, CreateNamespaces: h.cfg.CreateNamespaces}),
+		rest.New(h, rest.Options{Bodies: bodies, Uploads: h.uploads, Report: report}),
+		binding.New(h, binding.Options{Bodies: bodies, Uploads: h.uploads, Report: report, CreateNamespaces: h.cfg.CreateNamespaces}),
 	)
 }
 

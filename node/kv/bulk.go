@@ -1,8 +1,10 @@
 package kv
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"hearsay/store"
 )
@@ -32,7 +34,7 @@ func (v *View) BulkGet(ns string, q BulkGet) ([]Found, error) {
 	}
 	found := make([]Found, 0, len(q.Keys))
 	seen := make(map[string]bool, len(q.Keys))
-	total := 0
+	var total int64
 	for _, key := range q.Keys {
 		if seen[key] {
 			continue
@@ -43,10 +45,13 @@ func (v *View) BulkGet(ns string, q BulkGet) ([]Found, error) {
 			return nil, err
 		}
 		if e != nil {
-			total += len(e.Value)
+			total += e.ValueSize()
 		}
 		if total > MaxBulkBytes {
 			e = nil // the rest is only checked: its bytes need not be kept
+		}
+		if e, err = v.whole(e, q); err != nil {
+			return nil, err
 		}
 		found = append(found, Found{Key: key, Entry: e})
 	}
@@ -67,10 +72,40 @@ func (v *View) bulkEntry(ns, key string, q BulkGet) (*store.Entry, error) {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, nil
-	case err != nil:
-		return nil, err
-	case q.Type == "json" && !json.Valid(e.Value):
+	}
+	return e, err
+}
+
+// whole returns e, nil for nothing, with its value in memory.
+func (v *View) whole(e *store.Entry, q BulkGet) (*store.Entry, error) {
+	if e == nil {
+		return nil, nil
+	}
+	if e.Manifest != nil {
+		large := *e
+		large.Value = make([]byte, e.Manifest.Size)
+		if err := readLarge(v.Staging, e.Manifest, large.Value); err != nil {
+			return nil, err
+		}
+		e = &large
+	}
+	if q.Type == "json" && !json.Valid(e.Value) {
 		return nil, refuse(400, CodeInvalid, "At least one of the requested keys corresponds to a non-json value")
 	}
 	return e, nil
+}
+
+// readLarge fills value with what m stands for.
+func readLarge(s store.Staging, m *store.Manifest, value []byte) error {
+	for i, want := range m.Hashes {
+		offset, size := m.Chunk(i)
+		chunk := value[offset : offset+size]
+		if err := s.ReadStaged(m.Upload, offset, chunk); err != nil {
+			return fmt.Errorf("read chunk %d of %v: %w", i, m.Upload, err)
+		}
+		if sha256.Sum256(chunk) != want {
+			return fmt.Errorf("chunk %d of %v is corrupt", i, m.Upload)
+		}
+	}
+	return nil
 }

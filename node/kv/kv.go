@@ -38,6 +38,8 @@ type View struct {
 	Front *node.Front
 	// Cluster is the cluster's id, which the ids of namespaces are made from.
 	Cluster string
+	// Staging is where large values lie.
+	Staging store.Staging
 	// Release is called by Close, to let the front go; nil is allowed.
 	Release func()
 

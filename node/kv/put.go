@@ -15,6 +15,9 @@ type Put struct {
 	Namespace string // id
 	Key       string
 	Value     []byte // kept by the write
+	// Manifest stands for a value of more than store.MaxInline bytes, if that is
+	// staged already.
+	Manifest *store.Manifest
 	// Excess is how many bytes of the value came after Value and were let go
 	// because it was too long already.
 	Excess   int64
@@ -46,6 +49,7 @@ func (v *View) Put(p Put) (node.Write, error) {
 	return node.Write{
 		Key:      store.Key{Namespace: p.Namespace, Name: p.Key},
 		Value:    p.Value,
+		Manifest: p.Manifest,
 		Metadata: metadata,
 		Expires:  expires,
 	}, nil

@@ -18,6 +18,8 @@ import (
 type Options struct {
 	// Bodies bounds the request bodies in memory; nil is a bound of its own.
 	Bodies *api.Bodies
+	// Uploads reads values; nil is one of its own.
+	Uploads *api.Uploads
 	// Report is told of each request that failed for no fault of its own. It may
 	// be called from any goroutine; nil is allowed.
 	Report func(r *http.Request, err error)
@@ -25,7 +27,10 @@ type Options struct {
 
 // New returns the front end of b.
 func New(b api.Backend, opt Options) http.Handler {
-	h := &handler{backend: b, bodies: opt.Bodies, report: opt.Report}
+	h := &handler{backend: b, bodies: opt.Bodies, uploads: opt.Uploads, report: opt.Report}
+	if h.uploads == nil {
+		h.uploads = api.NewUploads(b.Staging(), api.DefaultUploadBytes, api.DefaultUploadWait)
+	}
 	if h.bodies == nil {
 		h.bodies = api.NewBodies(api.DefaultBodyBytes, api.DefaultBodyWait)
 	}
@@ -35,6 +40,7 @@ func New(b api.Backend, opt Options) http.Handler {
 type handler struct {
 	backend api.Backend
 	bodies  *api.Bodies
+	uploads *api.Uploads
 	report  func(*http.Request, error)
 }
 

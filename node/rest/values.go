@@ -82,12 +82,10 @@ func (h *handler) getValue(w http.ResponseWriter, r *http.Request, rt route) err
 		return err
 	}
 	api.Versioned(w.Header(), e.Version)
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Length", strconv.Itoa(len(e.Value)))
 	if e.Expires != 0 {
 		w.Header().Set("Expiration", strconv.FormatInt(e.Expires, 10))
 	}
-	_, _ = w.Write(e.Value) // what can fail is the connection
+	api.WriteValue(w, h.backend.Staging(), e)
 	return nil
 }
 
@@ -102,19 +100,24 @@ func (h *handler) getMetadata(w http.ResponseWriter, r *http.Request, rt route) 
 }
 
 func (h *handler) putValue(w http.ResponseWriter, r *http.Request, rt route) error {
-	release, err := h.bodies.Reserve(r, kv.MaxValue+maxMetadataPart)
-	if err != nil {
-		return err
-	}
-	defer release()
-	p, err := parsePut(r)
+	p, err := h.parsePut(r)
 	if err != nil {
 		return err
 	}
 	p.Namespace, p.Key = rt.namespace, rt.key
 	q := r.URL.Query()
 	p.TTL, p.Expiration = q.Get("expiration_ttl"), q.Get("expiration")
-	return h.write(w, r, rt, func(v *kv.View) (node.Write, error) { return v.Put(p) })
+	taken := false
+	defer func() {
+		if !taken {
+			h.uploads.Discard(p.Manifest)
+		}
+	}()
+	return h.write(w, r, rt, func(v *kv.View) (node.Write, error) {
+		put, err := v.Put(p)
+		taken = err == nil
+		return put, err
+	})
 }
 
 func (h *handler) deleteValue(w http.ResponseWriter, r *http.Request, rt route) error {

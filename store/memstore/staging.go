@@ -10,7 +10,7 @@ import (
 // staged is what an upload holds.
 type staged struct {
 	data   []byte
-	synced []byte // what a crash leaves; it may share memory with data
+	synced []byte // what a crash leaves; it may be the beginning of data
 }
 
 // Stage implements store.Staging.
@@ -23,11 +23,13 @@ func (s *Store) Stage(u store.Upload, offset int64, data []byte) error {
 		at = &staged{}
 		s.staged[u] = at
 	}
-	size := max(len(at.data), int(offset)+len(data))
-	grown := make([]byte, size) // anew, for synced may share the old one
-	copy(grown, at.data)
-	copy(grown[offset:], data)
-	at.data = grown
+	if offset < int64(len(at.synced)) {
+		at.data = slices.Clone(at.data) // synced shares it
+	}
+	if end := int(offset) + len(data); end > len(at.data) {
+		at.data = append(at.data, make([]byte, end-len(at.data))...)
+	}
+	copy(at.data[offset:], data)
 	return nil
 }
 

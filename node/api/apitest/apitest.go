@@ -14,6 +14,7 @@ import (
 	"hearsay/node/api"
 	"hearsay/node/bookmark"
 	"hearsay/node/kv"
+	"hearsay/store"
 	"hearsay/store/memstore"
 )
 
@@ -26,6 +27,8 @@ type Backend struct {
 
 	mu    sync.Mutex
 	node  *node.Node
+	disk  *memstore.Store
+	named uint64
 	front *node.Front
 	// fresher is closed when W of front rises, newer when there is another.
 	fresher, newer chan struct{}
@@ -43,11 +46,12 @@ func New(t testing.TB) *Backend {
 	cfg := node.DefaultConfig()
 	cfg.ID, cfg.Region, cfg.Found = "n1", "fra", true
 	cfg.Draw = func(_ string, a, b uint64) uint64 { return a ^ b }
-	n, err := node.New(cfg, memstore.New())
+	disk := memstore.New()
+	n, err := node.New(cfg, disk)
 	if err != nil {
 		t.Fatalf("new node: %v", err)
 	}
-	b := &Backend{t: t, node: n, fresher: make(chan struct{}), newer: make(chan struct{}), now: clock.Reading{Wall: Epoch * int64(time.Second)}}
+	b := &Backend{t: t, node: n, disk: disk, fresher: make(chan struct{}), newer: make(chan struct{}), now: clock.Reading{Wall: Epoch * int64(time.Second)}}
 	b.turn()
 	t.Cleanup(func() {
 		b.mu.Lock()
@@ -103,7 +107,7 @@ func (b *Backend) View() *kv.View {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.views++
-	return &kv.View{Now: b.now, Front: b.front, Cluster: "c1", Release: func() {
+	return &kv.View{Now: b.now, Front: b.front, Cluster: "c1", Staging: staging{b}, Release: func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.views--
@@ -129,6 +133,10 @@ func (b *Backend) Bookmarks() bookmark.Key { return bookmark.NewKey("c1", nil) }
 
 // Write implements api.Backend.
 func (b *Backend) Write(_ context.Context, ws []node.Write) ([]node.Reply, error) {
+	ws, err := api.StageLarge(staging{b}, ws)
+	if err != nil {
+		return nil, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.fail != nil && b.left == 0 {
@@ -142,6 +150,56 @@ func (b *Backend) Write(_ context.Context, ws []node.Write) ([]node.Reply, error
 		}
 	}
 	return b.turn(), nil
+}
+
+// Staging implements api.Backend.
+func (b *Backend) Staging() api.Staging { return staging{b} }
+
+// Uploads returns what is staged.
+func (b *Backend) Uploads() []store.Upload {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.disk.Uploads()
+}
+
+// A staging is b's, for any goroutine.
+type staging struct{ b *Backend }
+
+func (s staging) NewUpload() store.Upload {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	s.b.named++
+	return store.Upload{Life: 1, Number: s.b.named}
+}
+
+func (s staging) Stage(u store.Upload, offset int64, data []byte) error {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	return s.b.disk.Stage(u, offset, data)
+}
+
+func (s staging) SyncStaged(u store.Upload) error {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	return s.b.disk.SyncStaged(u)
+}
+
+func (s staging) ReadStaged(u store.Upload, offset int64, buf []byte) error {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	return s.b.disk.ReadStaged(u, offset, buf)
+}
+
+func (s staging) Drop(u store.Upload) error {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	return s.b.disk.Drop(u)
+}
+
+func (s staging) Sweep() error {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	return s.b.disk.Sweep()
 }
 
 // Identity implements api.Backend.

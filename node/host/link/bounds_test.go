@@ -40,10 +40,10 @@ func TestDeadAreRememberedWithinBound(t *testing.T) {
 }
 
 func TestIntroductionsBound(t *testing.T) {
-	l := &Links{peers: make(map[store.NodeID]*peer), inbound: make(map[store.NodeID]*inbound)}
+	l := &Links{peers: make(map[store.NodeID]*peer), inbound: make(map[inboundKey]*inbound)}
 	up := &stream{ctx: t.Context()}
 	l.peers["aware"] = &peer{member: Member{Addr: "aware"}, alive: true, out: up}
-	l.inbound["aware"] = new(inbound)
+	l.inbound[inboundKey{node: "aware"}] = new(inbound)
 	l.peers["away"] = &peer{member: Member{Addr: "away"}, alive: true}
 	l.peers["dead"] = &peer{member: Member{Addr: "dead"}, out: up}
 	for n := range maxIntroductions + 2 {

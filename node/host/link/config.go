@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"hearsay/gossip"
 	"hearsay/gossip/wire"
 	"hearsay/node/host/wan"
 	"hearsay/store"
@@ -36,6 +37,9 @@ type Config struct {
 	// long as before.
 	WAN *wan.Network
 	Log *zap.Logger // nil is silent
+	// Load returns what is sent for a chunk that the engine has sent without its
+	// data. It is called from several goroutines; nil sends chunks as they are.
+	Load func(*gossip.Chunk) *gossip.Chunk
 
 	// QueueBytes bounds the encoded messages that wait for one peer, 8 MiB. A
 	// single larger message is taken while nothing else waits.
@@ -76,6 +80,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()
+	}
+	if c.Load == nil {
+		c.Load = func(c *gossip.Chunk) *gossip.Chunk { return c }
 	}
 	defaultInt(&c.QueueBytes, 8<<20)
 	defaultInt(&c.MaxPeers, 1024)

@@ -83,10 +83,11 @@ func (l *Links) trust(c *meter) error {
 	return c.SetDeadline(time.Time{})
 }
 
-// greet sends the dialer's half of the handshake over conn and reads the answer,
+// greet sends the dialer's half of the handshake, with its own hello, over conn and
+// reads the answer,
 // under the deadline that is set. It returns who answered and how to read on.
-func (l *Links) greet(conn net.Conn, want store.NodeID) (wire.Hello, *wire.Reader, error) {
-	if _, err := conn.Write(append([]byte(magic), l.hello...)); err != nil {
+func (l *Links) greet(conn net.Conn, want store.NodeID, own []byte) (wire.Hello, *wire.Reader, error) {
+	if _, err := conn.Write(append([]byte(magic), own...)); err != nil {
 		return wire.Hello{}, nil, err
 	}
 	m := l.meet(conn)

@@ -70,7 +70,7 @@ func TestRefusals(t *testing.T) {
 		{"other version", future, "version 99", "version 99"},
 		{"bad magic", []byte("hearsaX\n"), "", "another protocol"},
 		{"no hello", []byte(magic + "\x00\x00\x00\x02\x01\x09"), "kind 9", "kind 9"},
-		{"large hello", append([]byte(magic+"\x01\x00\x00\x00"), make([]byte, 2000)...), "", "too much"},
+		{"large hello", append([]byte(magic+"\x00\x40\x00\x00"), make([]byte, 2000)...), "", "too much"},
 		{"of no protocol", []byte("GET / HTTP/1.1\r\n\r\n"), "", "memberlist"},
 	}
 	for _, tt := range tests {

@@ -31,7 +31,8 @@ type inbox struct {
 	downs   int
 	got     map[store.NodeID][]gossip.Message
 	bytes   int
-	gate    chan struct{} // Receive waits for it, if there is one
+	gate    chan struct{} // Receive waits for it, if there is one …
+	hold    chan struct{} // … and of chunks for this one
 }
 
 func newInbox() *inbox {
@@ -68,6 +69,9 @@ func (in *inbox) PeerDown(id store.NodeID) {
 func (in *inbox) Receive(from store.NodeID, m gossip.Message, size int) {
 	if in.gate != nil {
 		<-in.gate
+	}
+	if _, chunk := m.(*gossip.Chunk); chunk && in.hold != nil {
+		<-in.hold
 	}
 	in.change(func() {
 		in.got[from] = append(in.got[from], m)
@@ -212,17 +216,19 @@ func cut(t testing.TB, n *wan.Network, from, to string) {
 // pull is a small message that carries a number.
 func pull(n int) gossip.Message { return &gossip.Pull{Credit: n} }
 
-// frame is a message with a value of size bytes.
+// frame is a message with values of size bytes together.
 func frame(size int) *gossip.Frame {
-	origin := store.Origin{Node: "origin"}
-	return &gossip.Frame{
-		Origin: origin,
-		Rows:   []gossip.FrameRow{{}},
-		Entries: []*store.Entry{{
-			Key: store.Key{Namespace: "ns", Name: "key"}, Value: make([]byte, size),
-			Version: store.Version{Origin: origin}, Seq: 1,
-		}},
+	f := &gossip.Frame{Origin: store.Origin{Node: "origin"}}
+	for size > 0 || len(f.Rows) == 0 {
+		n := min(size, store.MaxInline)
+		size -= n
+		f.Rows = append(f.Rows, gossip.FrameRow{Entry: len(f.Entries)})
+		f.Entries = append(f.Entries, &store.Entry{
+			Key: store.Key{Namespace: "ns", Name: fmt.Sprint("key", len(f.Entries))}, Value: make([]byte, n),
+			Version: store.Version{Origin: f.Origin}, Seq: uint64(len(f.Rows)),
+		})
 	}
+	return f
 }
 
 func (n *node) send(to store.NodeID, messages ...gossip.Message) {

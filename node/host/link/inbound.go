@@ -19,6 +19,12 @@ type inbound struct {
 	done chan struct{} // closed when nothing more of it reaches the inbox
 }
 
+// An inboundKey tells the streams from one peer apart.
+type inboundKey struct {
+	node store.NodeID
+	bulk bool
+}
+
 // serve answers the handshake on conn, after the magic, and reads messages until
 // the stream breaks.
 func (l *Links) serve(conn net.Conn) {
@@ -32,12 +38,13 @@ func (l *Links) serve(conn net.Conn) {
 	}
 	s := &inbound{conn: conn, done: make(chan struct{})}
 	defer close(s.done)
-	older, err := l.admit(hello.Node, s)
+	key := inboundKey{hello.Node, hello.Bulk}
+	older, err := l.admit(key, s)
 	if err != nil {
 		l.refuse(conn, hello, err)
 		return
 	}
-	defer l.dismiss(hello.Node, s)
+	defer l.dismiss(key, s)
 	if older != nil {
 		older.conn.Close()
 		<-older.done
@@ -74,23 +81,34 @@ func (l *Links) refuse(conn net.Conn, hello wire.Hello, why error) {
 	conn.Write(refusal(why.Error())) //nolint:errcheck // the peer is told if it listens
 }
 
-// admit makes s the stream from id and returns the one before it.
-func (l *Links) admit(id store.NodeID, s *inbound) (older *inbound, err error) {
+// admit makes s the stream of that key and returns the one before it.
+func (l *Links) admit(key inboundKey, s *inbound) (older *inbound, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	older = l.inbound[id]
-	if older == nil && len(l.inbound) >= l.cfg.MaxPeers {
-		return nil, fmt.Errorf("%d peers are connected, the most is %d", len(l.inbound), l.cfg.MaxPeers)
+	older = l.inbound[key]
+	if n := l.admitted(key.bulk); older == nil && n >= l.cfg.MaxPeers {
+		return nil, fmt.Errorf("%d peers are connected, the most is %d", n, l.cfg.MaxPeers)
 	}
-	l.inbound[id] = s
+	l.inbound[key] = s
 	return older, nil
 }
 
-func (l *Links) dismiss(id store.NodeID, s *inbound) {
+// admitted returns how many streams of one kind are open. The caller holds mu.
+func (l *Links) admitted(bulk bool) int {
+	n := 0
+	for key := range l.inbound {
+		if key.bulk == bulk {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *Links) dismiss(key inboundKey, s *inbound) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.inbound[id] == s {
-		delete(l.inbound, id)
+	if l.inbound[key] == s {
+		delete(l.inbound, key)
 	}
 }
 

@@ -64,11 +64,13 @@ type Links struct {
 	udp   *net.UDPConn
 	addr  netip.AddrPort // advertised
 	hello []byte         // the frame
-	meta  []byte         // what memberlist tells of this node
-	list  *memberlist.Memberlist
-	trans *transport
-	count counters
-	work  sync.WaitGroup
+	// bulkHello is hello of a stream for chunks.
+	bulkHello []byte
+	meta      []byte // what memberlist tells of this node
+	list      *memberlist.Memberlist
+	trans     *transport
+	count     counters
+	work      sync.WaitGroup
 
 	sniffs chan struct{} // a slot per connection that has not said what it is
 
@@ -81,7 +83,7 @@ type Links struct {
 	mu      sync.Mutex
 	closing bool // no new work
 	peers   map[store.NodeID]*peer
-	inbound map[store.NodeID]*inbound
+	inbound map[inboundKey]*inbound
 	dead    []Member // that died, the longest ago first: ID and Addr
 	seeds   []string
 
@@ -102,7 +104,7 @@ func Open(cfg Config, in Inbox) (*Links, error) {
 		sniffs:  make(chan struct{}, maxSniffs),
 		encoder: wire.NewEncoder(),
 		peers:   make(map[store.NodeID]*peer),
-		inbound: make(map[store.NodeID]*inbound),
+		inbound: make(map[inboundKey]*inbound),
 		seeds:   slices.Clone(cfg.Seeds),
 		joining: make(chan struct{}, 1),
 	}
@@ -119,6 +121,10 @@ func (l *Links) open() error {
 	hello := wire.Hello{Cluster: l.cfg.Cluster, Node: l.cfg.ID, Name: l.cfg.Name, Region: l.cfg.Region}
 	var err error
 	if l.hello, err = l.encoder.AppendHello(nil, hello); err != nil {
+		return err
+	}
+	hello.Bulk = true
+	if l.bulkHello, err = l.encoder.AppendHello(nil, hello); err != nil {
 		return err
 	}
 	if l.meta, err = encodeMeta(l.cfg); err != nil {
@@ -185,11 +191,17 @@ func (l *Links) Members() []Member {
 //
 // A message to a peer without a stream is dropped: the PeerDown or PeerUp under
 // way says so. When a peer's queue is full a Status is dropped, and for any other
-// message the stream is broken, which the inbox hears of in the same way.
+// message the stream is broken, which the inbox hears of in the same way. A Chunk
+// goes by itself, later, with what Config.Load makes of it; what is not sent of such
+// is asked for again.
 func (l *Links) Send(envelopes []gossip.Envelope) {
 	var last gossip.Message
 	var frame []byte
 	for _, e := range envelopes {
+		if c, ok := e.Message.(*gossip.Chunk); ok {
+			l.sendChunk(e, c)
+			continue
+		}
 		s := l.streamTo(e.To)
 		if s == nil {
 			l.count.undelivered.Add(1)

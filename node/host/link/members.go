@@ -135,7 +135,7 @@ func (l *Links) joined(n *memberlist.Node) {
 		l.log.Warn("ignored a member", zap.String("peer", string(m.ID)), zap.Error(errPeers), zap.Int("limit", l.cfg.MaxPeers))
 		return
 	}
-	p := &peer{id: m.ID, wake: make(chan struct{}, 1), member: m, alive: true}
+	p := &peer{id: m.ID, wake: make(chan struct{}, 1), bulkWake: make(chan struct{}, 1), member: m, alive: true}
 	if l.start(func() { l.keep(p) }) {
 		l.peers[m.ID] = p
 	}

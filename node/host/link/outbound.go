@@ -19,11 +19,16 @@ import (
 type peer struct {
 	id   store.NodeID
 	wake chan struct{} // one slot: something changed that a dialer waits for
+	// bulkWake has one slot: a chunk waits.
+	bulkWake chan struct{}
 
 	// Under Links.mu.
 	member Member
 	alive  bool    // memberlist shows it
 	out    *stream // nil while none is up
+	// bulk is the chunks that wait, bulky whether somebody sends them.
+	bulk  []chunkItem
+	bulky bool
 	// abandon ends the stream to the member, or the dialing of it.
 	abandon context.CancelCauseFunc
 }
@@ -60,7 +65,7 @@ func (l *Links) keep(p *peer) {
 			return
 		}
 		begun := time.Now()
-		s, err := l.dial(ctx, p.id, m)
+		s, err := l.dial(ctx, p.id, m, l.hello)
 		if err == nil {
 			said = ""
 			log.Info("stream to peer is up", zap.String("name", m.Name), zap.String("region", s.peer.Region), zap.String("addr", m.Addr))
@@ -106,8 +111,9 @@ func (l *Links) pause(p *peer, d time.Duration) {
 
 func jittered(d time.Duration) time.Duration { return d/2 + rand.N(d/2) }
 
-// dial opens a stream to the node id at m. It breaks when ctx ends.
-func (l *Links) dial(ctx context.Context, id store.NodeID, m Member) (*stream, error) {
+// dial opens a stream to the node id at m, by saying hello, a frame. It breaks when
+// ctx ends.
+func (l *Links) dial(ctx context.Context, id store.NodeID, m Member, hello []byte) (*stream, error) {
 	w := l.wayTo(m.Region)
 	conn, err := connect(ctx, m.Addr, w, l.cfg.DialTimeout)
 	if err != nil {
@@ -120,14 +126,14 @@ func (l *Links) dial(ctx context.Context, id store.NodeID, m Member) (*stream, e
 	}
 	s.ctx, s.fail = context.WithCancelCause(ctx)
 	context.AfterFunc(s.ctx, func() { conn.Close() })
-	if err := l.shake(s, id); err != nil {
+	if err := l.shake(s, id, hello); err != nil {
 		s.fail(err)
 		return nil, fmt.Errorf("handshake with %s: %w", m.Addr, err)
 	}
 	return s, nil
 }
 
-func (l *Links) shake(s *stream, id store.NodeID) error {
+func (l *Links) shake(s *stream, id store.NodeID, hello []byte) error {
 	ctx, cancel := context.WithTimeout(s.ctx, l.cfg.DialTimeout)
 	defer cancel()
 	if err := s.way.travel(ctx, time.Now().Add(s.way.delay())); err != nil {
@@ -136,8 +142,8 @@ func (l *Links) shake(s *stream, id store.NodeID) error {
 	if err := s.conn.SetDeadline(time.Now().Add(l.cfg.DialTimeout)); err != nil {
 		return err
 	}
-	hello, beats, err := l.greet(s.conn, id)
-	s.peer, s.beats = gossip.Peer{ID: id, Region: hello.Region}, beats
+	far, beats, err := l.greet(s.conn, id, hello)
+	s.peer, s.beats = gossip.Peer{ID: id, Region: far.Region}, beats
 	return err
 }
 

@@ -78,7 +78,7 @@ func (l *Links) unaware() []string {
 	defer l.mu.Unlock()
 	var addrs []string
 	for id, p := range l.peers {
-		if p.alive && p.connected() && l.inbound[id] == nil {
+		if p.alive && p.connected() && l.inbound[inboundKey{node: id}] == nil {
 			addrs = append(addrs, p.member.Addr)
 		}
 	}

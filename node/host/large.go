@@ -1,0 +1,167 @@
+package host
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"hearsay/gossip"
+	"hearsay/store"
+)
+
+// A large keeps the bytes of large values, beside the loop: those of clients, those
+// that peers ask for, and those that the node has asked for.
+type large struct {
+	store.Staging
+	log    *zap.Logger
+	life   uint64
+	number atomic.Uint64
+
+	mu       sync.Mutex
+	expected []gossip.Piece // the longest ago first
+	drops    []store.Upload
+	dropping bool
+	current  store.Upload // what is being dropped
+	next     *sync.Cond   // of current and dropping
+}
+
+// maxExpected bounds the chunks that are expected. One that is forgotten is asked
+// for again.
+const maxExpected = 1 << 12
+
+func newLarge(s store.Staging, log *zap.Logger) (*large, error) {
+	var seed [8]byte
+	if _, err := rand.Read(seed[:]); err != nil {
+		return nil, err
+	}
+	l := &large{Staging: s, log: log, life: binary.BigEndian.Uint64(seed[:])}
+	l.next = sync.NewCond(&l.mu)
+	return l, s.Sweep()
+}
+
+// NewUpload implements api.Staging.
+func (l *large) NewUpload() store.Upload {
+	return store.Upload{Life: l.life, Number: l.number.Add(1)}
+}
+
+// note takes note of what a turn asks peers for.
+func (l *large) note(envelopes []gossip.Envelope) {
+	for _, e := range envelopes {
+		f, ok := e.Message.(*gossip.Fetch)
+		if !ok {
+			continue
+		}
+		l.mu.Lock()
+		for _, p := range f.Pieces {
+			l.spare(p.Upload)
+		}
+		l.expected = append(l.expected, f.Pieces...)
+		if n := len(l.expected) - maxExpected; n > 0 {
+			l.expected = slices.Delete(l.expected, 0, n)
+		}
+		l.mu.Unlock()
+	}
+}
+
+// spare has u not dropped any more: it is about to come anew. The caller holds mu.
+func (l *large) spare(u store.Upload) {
+	l.drops = slices.DeleteFunc(l.drops, func(v store.Upload) bool { return v == u })
+	for l.current == u {
+		l.next.Wait()
+	}
+}
+
+// load returns what is sent for a chunk that a peer asked for.
+func (l *large) load(c *gossip.Chunk) *gossip.Chunk {
+	data := make([]byte, c.Size)
+	err := l.ReadStaged(c.Upload, c.Offset, data)
+	if err == nil && sha256.Sum256(data) != c.Hash {
+		err = errors.New("it is not what was written")
+	}
+	if err != nil {
+		if !errors.Is(err, store.ErrNotFound) {
+			l.log.Warn("cannot send a chunk of a large value", zap.Stringer("upload", c.Upload), zap.Error(err))
+		}
+		return &gossip.Chunk{Piece: c.Piece, Gone: true}
+	}
+	return &gossip.Chunk{Piece: c.Piece, Data: data}
+}
+
+// takeIn stages a chunk that came and returns what the node is told of it, nil for
+// nothing.
+func (l *large) takeIn(from store.NodeID, c *gossip.Chunk) *gossip.Chunk {
+	if !l.expects(c.Piece) {
+		return nil
+	}
+	if c.Gone {
+		return c
+	}
+	if sha256.Sum256(c.Data) != c.Hash {
+		l.log.Warn("a peer sent other bytes than it was asked for", peerField(from), zap.Stringer("upload", c.Upload))
+		return &gossip.Chunk{Piece: c.Piece, Gone: true}
+	}
+	if err := errors.Join(l.Stage(c.Upload, c.Offset, c.Data), l.SyncStaged(c.Upload)); err != nil {
+		l.log.Warn("cannot stage a chunk of a large value", zap.Stringer("upload", c.Upload), zap.Error(err))
+		return nil
+	}
+	return &gossip.Chunk{Piece: c.Piece}
+}
+
+// expects reports whether p was asked for, and expects it no more.
+func (l *large) expects(p gossip.Piece) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.expected, p)
+	if i < 0 {
+		return false
+	}
+	l.expected = slices.Delete(l.expected, i, i+1)
+	return true
+}
+
+// drop forgets uploads, in time.
+func (l *large) drop(us []store.Upload) {
+	if len(us) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.drops = append(l.drops, us...)
+	if !l.dropping {
+		l.dropping = true
+		go l.dropAll()
+	}
+}
+
+func (l *large) dropAll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.drops) > 0 {
+		l.current, l.drops = l.drops[0], l.drops[1:]
+		u := l.current
+		l.mu.Unlock()
+		if err := l.Drop(u); err != nil && !errors.Is(err, store.ErrClosed) {
+			l.log.Warn("cannot drop a large value", zap.Stringer("upload", u), zap.Error(err))
+		}
+		l.mu.Lock()
+		l.current = store.Upload{}
+		l.next.Broadcast()
+	}
+	l.dropping = false
+	l.next.Broadcast()
+}
+
+// close waits for what is being dropped.
+func (l *large) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.dropping {
+		l.next.Wait()
+	}
+}
