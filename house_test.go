@@ -82,7 +82,7 @@ var mayImport = map[string]place{
 		others: []string{netutil, pebble, prometheus, zap},
 	},
 
-	"sim": {pure: true, ours: []string{"clock", "store", "store/memstore", "gossip", "gossip/wire", "node", "node/kv", "node/bookmark"}},
+	"sim": {pure: true, ours: []string{"clock", "store", "store/memstore", "gossip", "gossip/roster", "gossip/wire", "node", "node/kv", "node/bookmark"}},
 
 	// Models of the rules, which know nothing of the code.
 	"sim/model": {pure: true},

@@ -50,12 +50,11 @@ func (st *standing) has(w clock.Timestamp) {
 // younger than its age. Most members are heard through others: as long as the floor
 // is lower than this node's own W lets it be, it passes on who has as much.
 func (e *Engine) raiseFloor(now clock.Reading) error {
-	if len(e.standings) == 0 {
-		return nil
+	own := e.standing(e.self.ID)
+	if own == nil {
+		return nil // this node has no part in it
 	}
-	if st := e.standing(e.self.ID); st != nil {
-		st.has(e.w)
-	}
+	own.has(e.w)
 	oldest := clock.Timestamp{Wall: max(0, now.Wall-int64(e.cfg.FloorAge))}
 	floor := earlier(oldest, e.w) // who is no member yet has none that counts
 	for i := range e.standings {

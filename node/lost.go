@@ -1,6 +1,9 @@
 package node
 
-import "hearsay/store"
+import (
+	"hearsay/clock"
+	"hearsay/store"
+)
 
 // MaxLost bounds the lost updates that a node lists.
 const MaxLost = 1024
@@ -25,9 +28,16 @@ type lost struct {
 }
 
 // met notes that loser lost to winner here, and returns the event if that is an
-// update that was lost, and news.
-func (l *losses) met(loser, winner *store.Entry) (UpdateLost, bool) {
+// update that was lost, and news. Excluded says that loser lies beyond the end of
+// its origin: then the W of winner's origin says nothing of it.
+func (l *losses) met(loser, winner *store.Entry, excluded bool) (UpdateLost, bool) {
 	knew, sure := winner.Knew(loser.Version)
+	if excluded {
+		named := *winner
+		named.Known.Through = clock.Timestamp{}
+		knew, _ = named.Knew(loser.Version)
+		sure = false
+	}
 	p := versions{loser.Version, winner.Version}
 	if _, old := l.pairs[p]; knew || old {
 		return UpdateLost{}, false

@@ -14,6 +14,7 @@ import (
 
 	"hearsay/clock"
 	"hearsay/gossip"
+	"hearsay/gossip/roster"
 	"hearsay/gossip/view"
 	"hearsay/store"
 )
@@ -319,6 +320,26 @@ func (n *Node) commit() error {
 	err = errors.Join(err, n.batch.Close())
 	n.batch = nil
 	return err
+}
+
+// Roster returns who belongs to the cluster as far as the node knows. The caller
+// does not change it.
+func (n *Node) Roster() *roster.Epoch { return n.engine.Roster().Epoch() }
+
+// Forget has the node see to it that the cluster drops the members of these names
+// or ids, which are silent unless force is set. When Roster names them no more, it
+// is done. The error, roster.ErrForget, says what stands against it.
+func (n *Node) Forget(now clock.Reading, names []string, force bool) error {
+	n.look(now)
+	ids := make([]store.NodeID, len(names))
+	for i, name := range names {
+		id, err := n.Roster().Find(name)
+		if err != nil {
+			return err
+		}
+		ids[i] = id
+	}
+	return n.engine.Roster().Forget(now.Mono, ids, force)
 }
 
 // Watermarks returns how far the node is, the open turn included. The caller

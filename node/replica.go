@@ -159,7 +159,7 @@ func (r replica) show(e *store.Entry) (outcome, error) {
 // meet notes that loser and winner, which may be the same, are two entries of
 // one key that met here.
 func (n *Node) meet(loser, winner *store.Entry) {
-	if e, lost := n.losses.met(loser, winner); lost {
+	if e, lost := n.losses.met(loser, winner, n.excluded(loser)); lost {
 		n.observe(e)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"hearsay/clock"
 	"hearsay/gossip"
+	"hearsay/gossip/roster"
 	"hearsay/node"
 	"hearsay/store"
 )
@@ -37,6 +38,14 @@ type checker struct {
 	calendar calendar
 	known    map[store.Version]knowing
 	limits   gossip.Config
+	epoch    roster.Epoch             // the latest that any node has
+	by       map[store.Version]author // of writes
+}
+
+// An author is the client and the operation that made a write.
+type author struct {
+	client  int
+	ordinal uint64
 }
 
 // A stream is all that one origin has made durable; its write number s is at s-1.
@@ -54,7 +63,8 @@ type write struct {
 type history struct {
 	key      store.Key
 	versions []numbered      // ascending
-	acked    store.Version   // the greatest that a client was told of …
+	acks     []store.Version // that a client was told of …
+	acked    store.Version   // … the greatest of them …
 	region   []store.Version // … and, by region, that its region holds
 	recent   []*store.Entry  // the last few
 }
@@ -109,7 +119,7 @@ type acknowledged struct {
 }
 
 func newChecker(w *World) *checker {
-	c := &checker{w: w, streams: map[store.Origin]*stream{}, keys: map[store.Key]*history{}, known: map[store.Version]knowing{}, before: map[store.Version]past{}, limits: gossip.DefaultConfig()}
+	c := &checker{w: w, streams: map[store.Origin]*stream{}, keys: map[store.Key]*history{}, known: map[store.Version]knowing{}, by: map[store.Version]author{}, before: map[store.Version]past{}, limits: gossip.DefaultConfig()}
 	for range w.cfg.Nodes {
 		c.of = append(c.of, ledger{
 			pending: map[node.Ticket]pending{}, told: newTold(),
@@ -144,23 +154,18 @@ func (c *checker) find(origin store.Origin, seq uint64) *write {
 // published checks what m's new front claims beyond the one before it.
 func (c *checker) published(m *machine) {
 	c.of[m.index].wall = max(c.of[m.index].wall, m.front.Wall)
+	c.follow(m)
 	old, marks := c.of[m.index].marks, m.front.Marks
-	j := 0
-	for _, mark := range marks {
-		var from uint64
-		if j < len(old) && old[j].Origin == mark.Origin {
-			from = old[j].Seq
-			j++
-		}
-		switch {
-		case mark.Seq < from:
-			c.w.violated("I3", m, "watermark of %v went back from %d to %d", mark.Origin, from, mark.Seq)
-		case mark.Seq > from:
-			c.covered(m, mark.Origin, from, mark.Seq)
+	for _, mark := range old {
+		// It may go back to an end, but no further.
+		if now := marks.At(mark.Origin); now < counted(m.node.Roster(), mark) {
+			c.w.violated("I3", m, "watermark of %v went back from %d to %d", mark.Origin, mark.Seq, now)
 		}
 	}
-	if j < len(old) {
-		c.w.violated("I3", m, "watermark of %v at %d is gone", old[j].Origin, old[j].Seq)
+	for _, mark := range marks {
+		if from := old.At(mark.Origin); from < mark.Seq {
+			c.covered(m, mark.Origin, from, mark.Seq)
+		}
 	}
 	c.of[m.index].marks = marks
 	c.whole(m)
@@ -367,6 +372,7 @@ func (c *checker) accepts(m *machine) {
 		by := c.clients[p.op.author]
 		if !p.found {
 			by.wrote[p.op.ordinal] = append(by.wrote[p.op.ordinal], p.version)
+			c.by[p.version] = author{p.op.author, p.op.ordinal}
 			c.wrote(m, p.key, p.version, a.marks)
 		} else if c.w.stats.Repeated++; !by.wroteBy(p.op.ordinal, p.version) {
 			c.w.violated("reply", m, "takes %v for the first try of a write to %v, which it is not", p.version, p.key)
@@ -403,6 +409,7 @@ func (c *checker) replied(m *machine, r node.Reply) {
 		c.w.wrote(p.op.session, p.op, r)
 	}
 	l.acked = append(l.acked, acknowledged{p.key, r.Version})
+	h.acks = append(h.acks, r.Version)
 	if r.Version.Compare(h.acked) > 0 {
 		h.acked = r.Version
 	}

@@ -24,10 +24,12 @@ const (
 	ClockStep                   // the wall clocks of machines A jump by Amount, for good
 	ClockJump                   // the same beyond the maximum skew, until the end
 	FalseAlarm                  // machines B believe that machines A are gone
+	Wipe                        // machine A loses its disk, and comes back at the end as another node of its name
+	Forget                      // machine B is told to have the cluster forget machine A, whatever that does
 	faultKinds
 )
 
-var faultNames = [faultKinds]string{"crash", "pause", "cut one way", "cut region", "loss", "duplicate", "reorder", "clock step", "clock jump", "false alarm"}
+var faultNames = [faultKinds]string{"crash", "pause", "cut one way", "cut region", "loss", "duplicate", "reorder", "clock step", "clock jump", "false alarm", "wipe", "forget"}
 
 func (k FaultKind) String() string { return faultNames[k] }
 
@@ -124,6 +126,11 @@ func (cfg Config) fault(kind FaultKind, id uint64, from time.Duration) Fault {
 	case ClockJump:
 		f.A = cfg.some(draw("fault machines"), 1+cfg.Nodes/3)
 		f.Amount = between(draw("fault amount"), -8*cfg.MaxSkew, 8*cfg.MaxSkew)
+	case Wipe:
+		f.A = cfg.some(draw("fault machines"), 1)
+	case Forget:
+		f.A = cfg.some(draw("fault machines"), 1)
+		f.B = cfg.some(draw("fault asked"), 1)
 	case FalseAlarm:
 		f.A = cfg.some(draw("fault machines"), 1+cfg.Nodes/3)
 		f.B = cfg.some(draw("fault observers"), cfg.Nodes-1)

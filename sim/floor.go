@@ -34,6 +34,9 @@ func (c *checker) everywhere(m *machine, floor clock.Timestamp) {
 	for _, t := range c.calendar.writes[c.calendar.after(c.calendar.floor):c.calendar.after(floor)] {
 		for _, member := range members {
 			other := c.w.machines[c.w.byID[member.Node]]
+			if other.peer.ID != member.Node {
+				continue // its disk is lost
+			}
 			if c.of[other.index].marks.At(t.origin) < t.seq {
 				c.w.violated("I5", m, "says that everything up to %v is everywhere, but %s does not cover write %d of %v at %v",
 					floor, other.peer.ID, t.seq, t.origin, t.timestamp)

@@ -107,7 +107,7 @@ func (c *checker) showed(m *machine) {
 		l := t.lore(key)
 		join(&l.surely, c.known[now.Version].past.surely)
 		join(&l.surely, store.Watermarks{{Origin: now.Version.Origin, Seq: now.Seq}})
-		if old != nil && old.Version != now.Version && !t.lost[old.Version] && c.unseen(old, now) {
+		if old != nil && old.Version != now.Version && !t.lost[old.Version] && c.unseen(old, now) && !c.unaware(m, old) {
 			c.w.violated("C9", m, "gave up %s for %s, whose origin had not known it, and did not tell", describe(old), describe(now))
 			return
 		}

@@ -17,8 +17,10 @@ type machine struct {
 	peer   gossip.Peer
 	clocks clocks
 	disk   *memstore.Store
-	node   *node.Node  // nil while the power is off
-	front  *node.Front // of the last turn that the disk has
+	disks  int            // that it lost
+	known  []store.NodeID // under which id its node has a stream to each other machine
+	node   *node.Node     // nil while the power is off
+	front  *node.Front    // of the last turn that the disk has
 
 	accepts []accepted // of the open turn
 
@@ -44,9 +46,10 @@ type machine struct {
 
 // An input is one thing that a node is told in a turn.
 type input struct {
-	kind  Kind // Arrived, PeerUp, PeerDown or Asked
+	kind  Kind // Arrived, PeerUp, PeerDown, Asked or Forgotten
 	other int
-	data  []byte // an encoded message
+	from  store.NodeID // who sent data
+	data  []byte       // an encoded message
 	op    operation
 }
 
@@ -142,9 +145,16 @@ func (w *World) tell(m *machine, now clock.Reading, in *input) {
 	case Arrived:
 		w.receive(m, now, in)
 	case PeerUp:
-		m.node.PeerUp(now, w.machines[in.other].peer)
+		peer := w.machines[in.other].peer
+		if m.known[in.other] != peer.ID {
+			w.forgetPeer(m, now, in.other)
+		}
+		m.known[in.other] = peer.ID
+		m.node.PeerUp(now, peer)
 	case PeerDown:
-		m.node.PeerDown(now, w.machines[in.other].peer.ID)
+		w.forgetPeer(m, now, in.other)
+	case Forgotten:
+		w.tellToForget(m, now, in.other)
 	case Asked:
 		w.write(m, now, in.op)
 	}
@@ -277,8 +287,9 @@ func (w *World) restart(m *machine, cause uint64) {
 // boot starts m on what its disk holds. Cause names the start in draws.
 func (w *World) boot(m *machine, cause uint64) {
 	cfg := node.DefaultConfig()
-	cfg.ID, cfg.Region, cfg.MaxSkew = m.peer.ID, m.peer.Region, w.cfg.MaxSkew
-	cfg.Found = m.index == 0
+	cfg.ID, cfg.Region, cfg.Name, cfg.MaxSkew = m.peer.ID, m.peer.Region, m.peer.Name, w.cfg.MaxSkew
+	cfg.Found = m.index == 0 && m.disks == 0
+	cfg.Gossip.Roster.Silence = silence
 	cfg.Gossip.FloorAge, cfg.Gossip.FloorStep = floorAge, floorStep
 	largeConfig(&cfg)
 	cfg.Draw = func(purpose string, a, b uint64) uint64 {
@@ -296,6 +307,7 @@ func (w *World) boot(m *machine, cause uint64) {
 		return
 	}
 	m.node = n
+	m.known = make([]store.NodeID, len(w.machines))
 	m.clocks.booted = w.now
 	w.check.booted(m)
 	w.turn(m)

@@ -7,30 +7,31 @@ type Kind uint8
 
 // What waits in the queue, and, after Sent, what only leaves traces.
 const (
-	Wake     Kind = iota // a machine's node has asked for a Tick
-	Synced               // a machine's disk has the open turn
-	Doomed               // a machine's power fails in an open turn
-	Arrived              // a message reaches a machine
-	PeerUp               // a machine learns that another is there
-	PeerDown             // a machine learns, perhaps wrongly, that another is gone
-	Looked               // a read takes the front, having taken the clock
-	Asked                // a client asks a machine for a read or a write
-	Roamed               // a session asks a machine, for the first time …
-	Again                // … or again where it was behind
-	Began                // a fault begins
-	Ended                // a fault ends
-	Healed               // the safety phase is over
-	Probed               // the checker asks whether the replicas agree
-	Sent                 // a message leaves a machine
-	Lost                 // a message leaves a machine and reaches nobody
-	Refused              // a node refuses a write
-	Replied              // a client hears that its write is durable
-	Read                 // a client reads
-	Told                 // a node tells its observer of an event
+	Wake      Kind = iota // a machine's node has asked for a Tick
+	Synced                // a machine's disk has the open turn
+	Doomed                // a machine's power fails in an open turn
+	Arrived               // a message reaches a machine
+	PeerUp                // a machine learns that another is there
+	PeerDown              // a machine learns, perhaps wrongly, that another is gone
+	Looked                // a read takes the front, having taken the clock
+	Asked                 // a client asks a machine for a read or a write
+	Roamed                // a session asks a machine, for the first time …
+	Again                 // … or again where it was behind
+	Began                 // a fault begins
+	Ended                 // a fault ends
+	Healed                // the safety phase is over
+	Probed                // the checker asks whether the replicas agree
+	Sent                  // a message leaves a machine
+	Lost                  // a message leaves a machine and reaches nobody
+	Refused               // a node refuses a write
+	Replied               // a client hears that its write is durable
+	Read                  // a client reads
+	Told                  // a node tells its observer of an event
+	Forgotten             // a machine is told to have another forgotten
 )
 
 var kinds = [...]string{"wake", "synced", "doomed", "arrived", "peer up", "peer down", "looked", "asked", "roamed", "again", "fault begins", "fault ends", "healed", "probed",
-	"sent", "lost", "refused", "replied", "read", "told"}
+	"sent", "lost", "refused", "replied", "read", "told", "forgotten"}
 
 func (k Kind) String() string { return kinds[k] }
 
@@ -45,6 +46,7 @@ type happening struct {
 	kind    Kind
 	machine int
 	other   int    // the peer, the sender, or the session
+	ends    ends   // of a message
 	id      uint64 // by kind: a message's hash, a fault's index, an operation's ordinal, a life
 	data    []byte // an encoded message
 }

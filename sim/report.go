@@ -34,6 +34,8 @@ type Stats struct {
 	RegionWrites, RegionReads     uint64 // that said `region`
 	Repeated                      uint64 // writes whose first try was found
 	Lost                          uint64 // updates that a node told of as lost
+	Offered                       uint64 // writes beyond an end that were written anew
+	BookmarksLost                 uint64 // that named one
 	NobodyHome                    uint64 // operations on a machine that was down
 	Sent, SentBytes               uint64
 	LostOnTheWay, LostDown        uint64 // by the network; at a machine without power

@@ -106,8 +106,11 @@ func (w *World) attempt(s *session) {
 	switch {
 	case err == nil:
 		w.serve(m, s, now, seen)
+	case errors.Is(err, node.ErrLost) && w.check.beyond(seen):
+		s.waits, s.token, s.past = false, "", nil
+		w.stats.BookmarksLost++
 	case errors.Is(err, node.ErrLost):
-		// Every acknowledged write survives.
+		// Every other acknowledged write survives.
 		w.violated("C8", m, "tells session %d that its bookmark is lost: %v", s.number, err)
 	case errors.Is(err, node.ErrBehind) && w.now+sessionPoll < s.asked+sessionWait:
 		w.push(happening{at: w.now + sessionPoll, kind: Again, machine: m.index, other: s.number, id: s.op.ordinal})

@@ -23,7 +23,7 @@ type Config struct {
 	Regions int           // default by the seed, 1 to 5, no more than Nodes
 	For     time.Duration // the safety phase, default 20 s
 	// Settle bounds, from the moment that all is healed, how long the replicas
-	// may take to become equal. Default 10 s.
+	// may take to become equal. Default 20 s.
 	Settle time.Duration
 	// Pace is the mean time between two operations on one machine. Default 150 ms.
 	Pace time.Duration
@@ -81,7 +81,7 @@ func (cfg Config) withDefaults() Config {
 	setDefault(&cfg.Nodes, 6)
 	setDefault(&cfg.Regions, min(cfg.Nodes, 1+int(below(Draw(cfg.Seed, "regions"), 5))))
 	setDefault(&cfg.For, 20*time.Second)
-	setDefault(&cfg.Settle, 10*time.Second)
+	setDefault(&cfg.Settle, 20*time.Second)
 	setDefault(&cfg.Pace, 150*time.Millisecond)
 	setDefault(&cfg.Keys, 64)
 	setDefault(&cfg.Sessions, 6)

@@ -57,7 +57,7 @@ func New(cfg Config) *World {
 		region := w.cfg.regionOf(i)
 		m := &machine{
 			index:  i,
-			peer:   gossip.Peer{ID: w.cfg.nodeID(i), Region: regionNames[region]},
+			peer:   gossip.Peer{ID: w.cfg.nodeID(i), Region: regionNames[region], Name: string(w.cfg.nodeID(i))},
 			clocks: drawClocks(w.cfg.Seed, i, w.cfg.MaxSkew),
 			disk:   memstore.New(),
 			looks:  map[uint64]look{},
@@ -145,7 +145,9 @@ func (w *World) pass(h *happening) {
 			w.powerOff(m)
 		}
 	case Arrived:
-		w.deliver(m, input{kind: Arrived, other: h.other, data: h.data})
+		if h.ends == w.ends(h.other, h.machine) {
+			w.deliver(m, input{kind: Arrived, other: h.other, from: w.machines[h.other].peer.ID, data: h.data})
+		}
 	case PeerUp, PeerDown:
 		w.news(h)
 	case Looked:
@@ -188,6 +190,8 @@ func (w *World) observe(m *machine, e node.Event) {
 		m.accepts = append(m.accepts, accepted{e.Ticket, e.Version, false, m.node.Watermarks()})
 	case node.WriteRepeated:
 		m.accepts = append(m.accepts, accepted{e.Ticket, e.Version, true, nil})
+	case node.OfferedAnew:
+		w.check.offered(m, e)
 	case node.UpdateLost:
 		w.check.lost(m, e)
 	}
@@ -211,6 +215,10 @@ func (w *World) send(m *machine, envelopes []gossip.Envelope) {
 	var content uint64
 	for _, env := range envelopes {
 		to, ok := w.byID[env.To]
+		if ok && w.machines[to].peer.ID != env.To {
+			w.stats.LostDown++
+			continue // that node is no more
+		}
 		if !ok {
 			w.violated("send", m, "%s sends to %s, which it was never told of", m.peer.ID, env.To)
 			return
@@ -245,7 +253,7 @@ func (w *World) carry(l link, id, content uint64, data []byte) {
 		if i == 0 {
 			at = w.network.arrival(l, at) // the copy comes late and by another way
 		}
-		w.push(happening{at: at, kind: Arrived, machine: l.to, other: l.from, id: content, data: data})
+		w.push(happening{at: at, kind: Arrived, machine: l.to, other: l.from, ends: w.ends(l.from, l.to), id: content, data: data})
 	}
 }
 
@@ -253,7 +261,7 @@ func (w *World) carry(l link, id, content uint64, data []byte) {
 func (w *World) receive(m *machine, now clock.Reading, in *input) {
 	message, err := wire.Decode(in.data[prefixLen:])
 	if err != nil {
-		w.violated("wire", m, "%s decodes a message of %s: %v", m.peer.ID, w.machines[in.other].peer.ID, err)
+		w.violated("wire", m, "%s decodes a message of %s: %v", m.peer.ID, in.from, err)
 		return
 	}
 	w.stats.Received++
@@ -264,7 +272,7 @@ func (w *World) receive(m *machine, now clock.Reading, in *input) {
 	if c, ok := message.(*gossip.Chunk); ok && !w.takeIn(m, c) {
 		return
 	}
-	m.node.Receive(now, w.machines[in.other].peer.ID, message)
+	m.node.Receive(now, in.from, message)
 }
 
 // prefixLen is the length prefix of an encoded message.
@@ -276,6 +284,9 @@ func (w *World) begin(i int) {
 		return
 	}
 	f := &w.faults[i]
+	if f.Kind == Wipe && !w.spares(w.machines[f.A[0]]) {
+		return
+	}
 	w.lasting[i] = true
 	w.stats.Faults[f.Kind]++
 	switch f.Kind {
@@ -297,6 +308,10 @@ func (w *World) begin(i int) {
 		}
 	case FalseAlarm:
 		w.alarm(f)
+	case Wipe:
+		w.wipe(w.machines[f.A[0]], f)
+	case Forget:
+		w.deliver(w.machines[f.B[0]], input{kind: Forgotten, other: f.A[0]})
 	default:
 		w.network.faults = append(w.network.faults, f)
 		w.suspectCut(f)
@@ -311,7 +326,7 @@ func (w *World) end(i int) {
 	w.lasting[i] = false
 	f := &w.faults[i]
 	switch f.Kind {
-	case Crash:
+	case Crash, Wipe:
 		for _, i := range f.A {
 			w.restart(w.machines[i], f.ID)
 		}
@@ -320,7 +335,7 @@ func (w *World) end(i int) {
 			w.resume(w.machines[i])
 			w.meet(w.machines[i], f.ID, true)
 		}
-	case ClockStep: // is for good
+	case ClockStep, Forget: // are for good
 	case ClockJump:
 		for _, i := range f.A {
 			w.machines[i].clocks.jump -= f.Amount

@@ -1,0 +1,136 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"hearsay/clock"
+	"hearsay/gossip/roster"
+	"hearsay/node"
+	"hearsay/store"
+	"hearsay/store/memstore"
+)
+
+// This file is how machines lose their disks and clusters forget nodes, and what the
+// checker makes of it: what lies beyond the end of a node that was dropped counts
+// nowhere, but is offered anew by whoever holds it.
+
+// silence is how long a machine has to be silent here until it is replaced.
+const silence = time.Second
+
+// ends tells the disks between which a message travels: it outlives neither.
+type ends struct{ from, to int }
+
+func (w *World) ends(from, to int) ends {
+	return ends{w.machines[from].disks, w.machines[to].disks}
+}
+
+// spares reports whether the cluster gets over the loss of m's disk: all others
+// belong to it.
+func (w *World) spares(m *machine) bool {
+	return !slices.ContainsFunc(w.machines, func(other *machine) bool {
+		_, member := w.check.epoch.Member(other.peer.ID)
+		return other != m && !member
+	})
+}
+
+// wipe takes m's disk. What comes back is another node of the same name.
+func (w *World) wipe(m *machine, f *Fault) {
+	m.crashes++
+	if m.node != nil {
+		m.doom = f
+		w.powerOff(m)
+	}
+	m.disk = memstore.New()
+	m.disks++
+	m.peer.ID = store.NodeID(fmt.Sprintf("%s.%d", m.peer.Name, m.disks))
+	w.byID[m.peer.ID] = m.index
+	w.check.wiped(m)
+}
+
+// forgetPeer tells m's node that the stream to another machine is gone.
+func (w *World) forgetPeer(m *machine, now clock.Reading, other int) {
+	if id := m.known[other]; id != "" {
+		m.known[other] = ""
+		m.node.PeerDown(now, id)
+	}
+}
+
+// tellToForget has an operator at m ask for another machine to be forgotten, though
+// it may be up.
+func (w *World) tellToForget(m *machine, now clock.Reading, other int) {
+	if err := m.node.Forget(now, []string{w.machines[other].peer.Name}, true); err != nil {
+		w.effect(Step{Kind: Refused, Machine: m.index, Note: err.Error()})
+	}
+}
+
+// follow takes in m's roster if it is the latest, and checks that a majority of the
+// one before can have decided it.
+func (c *checker) follow(m *machine) {
+	e := m.node.Roster()
+	if e.Number <= c.epoch.Number {
+		return
+	}
+	c.epoch = *e
+	c.calendar.writes = slices.DeleteFunc(c.calendar.writes, func(t timed) bool { return c.excluded(t.origin, t.seq) })
+}
+
+// excluded reports whether a write lies beyond the end of its node.
+func (c *checker) excluded(origin store.Origin, seq uint64) bool {
+	last, ended := c.epoch.Ended(origin)
+	return ended && seq > last
+}
+
+// beyond reports whether a bookmark names a write that lies beyond an end.
+func (c *checker) beyond(b store.Bookmark) bool {
+	return slices.ContainsFunc(b.Marks, func(s store.Seen) bool { return c.excluded(s.Origin, s.Seq) })
+}
+
+// unaware reports whether m cannot know yet that e lies beyond an end, so that W says
+// nothing of it.
+func (c *checker) unaware(m *machine, e *store.Entry) bool {
+	mark := store.Mark{Origin: e.Version.Origin, Seq: e.Seq}
+	return counted(&c.epoch, mark) < e.Seq && counted(m.node.Roster(), mark) == e.Seq
+}
+
+// counted returns how much of a watermark counts by an epoch.
+func counted(e *roster.Epoch, m store.Mark) uint64 {
+	if last, ended := e.Ended(m.Origin); ended {
+		return min(m.Seq, last)
+	}
+	return m.Seq
+}
+
+// offered notes that m's node wrote anew what lies beyond an end: what it says may
+// only be what that says.
+func (c *checker) offered(m *machine, e node.OfferedAnew) {
+	c.w.stats.Offered++
+	if e.New.Compare(e.Old) <= 0 {
+		c.w.violated("C5", m, "offers %v of %v anew as %v, which loses to it", e.Old, e.Key, e.New)
+		return
+	}
+	if by, ok := c.by[e.Old]; ok {
+		c.by[e.New] = by
+		wrote := c.clients[by.client].wrote
+		wrote[by.ordinal] = append(wrote[by.ordinal], e.New)
+	}
+	c.wrote(m, e.Key, e.New, m.node.Watermarks())
+}
+
+// wiped forgets what m held. An acknowledged write that nobody else holds is lost
+// with the disk.
+func (c *checker) wiped(m *machine) {
+	c.of[m.index] = ledger{pending: map[node.Ticket]pending{}, told: newTold()}
+	for _, h := range c.order {
+		h.acks = slices.DeleteFunc(h.acks, func(v store.Version) bool {
+			return !slices.ContainsFunc(c.w.machines, func(other *machine) bool { _, ok := other.holds(h.key, v); return ok })
+		})
+		h.acked = store.Version{}
+		for _, v := range h.acks {
+			if v.Compare(h.acked) > 0 {
+				h.acked = v
+			}
+		}
+	}
+}
