@@ -26,6 +26,7 @@ type standing struct {
 type Standing struct {
 	Node   store.NodeID
 	Region string
+	Name   string // a label for people, empty for none
 	// Covered is a timestamp at or below which the member stamps nothing more, and
 	// all of whose writes up to there the node holds; zero if none is known.
 	Covered clock.Timestamp
@@ -38,7 +39,7 @@ func (e *Engine) Standings() []Standing {
 	all := make([]Standing, len(e.standings))
 	for i, st := range e.standings {
 		m, _ := e.roster.Epoch().Member(st.node)
-		all[i] = Standing{Node: st.node, Region: m.Region, Covered: st.best}
+		all[i] = Standing{Node: st.node, Region: m.Region, Name: m.Name, Covered: st.best}
 		if e.w.Compare(st.best) > 0 {
 			all[i].Covered = e.w // which was taken over from a peer
 		}

@@ -125,3 +125,16 @@ func (e *Engine) forgetBeyond(origin store.Origin, last uint64) {
 		})
 	}
 }
+
+// Handed reports whether two other members, or the only other one, are known to
+// hold all that this node ever wrote.
+func (e *Engine) Handed() bool {
+	wrote := e.replica.Watermarks().Of(e.self.ID)
+	need := min(2, len(e.standings)-1)
+	for _, p := range e.peers {
+		if e.standing(p.ID) != nil && p.have.Covers(wrote) {
+			need--
+		}
+	}
+	return need <= 0
+}

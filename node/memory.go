@@ -117,6 +117,8 @@ func (n *Node) join(e *roster.Epoch) {
 // Ready returns why the node takes no writes at now, nil if it does.
 func (n *Node) Ready(now clock.Reading) error {
 	switch {
+	case n.draining:
+		return ErrLeaving
 	case !n.member:
 		if end, dropped := n.engine.Roster().Epoch().End(n.cfg.ID); dropped {
 			return fmt.Errorf("%w: epoch %d dropped it from the cluster, and it has not been admitted again yet", ErrNotReady, end.Epoch)

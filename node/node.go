@@ -14,7 +14,6 @@ import (
 
 	"hearsay/clock"
 	"hearsay/gossip"
-	"hearsay/gossip/roster"
 	"hearsay/gossip/view"
 	"hearsay/store"
 )
@@ -57,6 +56,8 @@ type Node struct {
 	floor clock.Timestamp // … likewise …
 	ready bool            // … and whether it said that the node takes writes
 	hold  view.Hold       // … and how long it may answer `region`
+
+	draining bool
 
 	strays  []store.Key    // merged in this turn from beyond an end
 	sweep   clearing       // of what lies beyond the ends
@@ -252,6 +253,7 @@ func (n *Node) Tick(now clock.Reading) {
 		n.err = fmt.Errorf("tick: %w", err)
 		return
 	}
+	n.leave(now)
 	if err := n.engine.Tick(now); err != nil {
 		n.err = fmt.Errorf("tick: %w", err)
 		return
@@ -320,26 +322,6 @@ func (n *Node) commit() error {
 	err = errors.Join(err, n.batch.Close())
 	n.batch = nil
 	return err
-}
-
-// Roster returns who belongs to the cluster as far as the node knows. The caller
-// does not change it.
-func (n *Node) Roster() *roster.Epoch { return n.engine.Roster().Epoch() }
-
-// Forget has the node see to it that the cluster drops the members of these names
-// or ids, which are silent unless force is set. When Roster names them no more, it
-// is done. The error, roster.ErrForget, says what stands against it.
-func (n *Node) Forget(now clock.Reading, names []string, force bool) error {
-	n.look(now)
-	ids := make([]store.NodeID, len(names))
-	for i, name := range names {
-		id, err := n.Roster().Find(name)
-		if err != nil {
-			return err
-		}
-		ids[i] = id
-	}
-	return n.engine.Roster().Forget(now.Mono, ids, force)
 }
 
 // Watermarks returns how far the node is, the open turn included. The caller

@@ -60,7 +60,7 @@ func (w *World) forgetPeer(m *machine, now clock.Reading, other int) {
 // tellToForget has an operator at m ask for another machine to be forgotten, though
 // it may be up.
 func (w *World) tellToForget(m *machine, now clock.Reading, other int) {
-	if err := m.node.Forget(now, []string{w.machines[other].peer.Name}, true); err != nil {
+	if _, err := m.node.Forget(now, []string{w.machines[other].peer.Name}, true); err != nil {
 		w.effect(Step{Kind: Refused, Machine: m.index, Note: err.Error()})
 	}
 }

@@ -22,12 +22,12 @@ const statusPath = "/admin/v1/status"
 func newCluster() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "cluster",
-		Short:   "Look at a running cluster",
-		Long:    "Look at a running cluster. Without --admin that of 'hearsay dev' is meant.",
-		Example: "  hearsay cluster status\n  hearsay cluster conflicts",
+		Short:   "Look at a running cluster, and have nodes leave it",
+		Long:    "Look at a running cluster, and have nodes leave it. Without --admin that of 'hearsay dev' is meant.",
+		Example: "  hearsay cluster status\n  hearsay cluster conflicts\n  hearsay cluster forget us-east-2",
 	}
 	port := addAdmin(cmd)
-	return group(cmd, newClusterStatus(port), newClusterConflicts(port))
+	return group(cmd, newClusterStatus(port), newClusterConflicts(port), newClusterForget(port), newClusterDrain(port))
 }
 
 func newClusterStatus(port *string) *cobra.Command {
@@ -99,9 +99,9 @@ func clusterSeen(s admin.Status) clusterStatus {
 	}
 	for _, m := range f.Members {
 		i := slices.IndexFunc(c.Nodes, func(n nodeStatus) bool { return n.ID == m.ID })
-		if i < 0 { // it is away, and its name with it
+		if i < 0 { // it is away
 			i = len(c.Nodes)
-			c.Nodes = append(c.Nodes, nodeStatus{ID: m.ID, Name: string(m.ID), Region: m.Region})
+			c.Nodes = append(c.Nodes, nodeStatus{ID: m.ID, Name: cmp.Or(m.Name, string(m.ID)), Region: m.Region})
 		}
 		c.Nodes[i].Member, c.Nodes[i].Closed = true, m.Age
 	}

@@ -84,6 +84,13 @@ func runNode(cmd *cobra.Command, cfg host.Config, asJSON bool) error {
 		served <- h.Serve(ctx)
 		stop() // a node that has failed is not waited for
 	}()
+	go func() {
+		select {
+		case <-h.Drained():
+			stop()
+		case <-ctx.Done():
+		}
+	}()
 	if err := await(ctx, h.Ready); err == nil {
 		id := h.Identity()
 		ready := nodeReady{id.Name, string(id.Node), id.Region, "http://" + h.APIAddr(), h.PeerAddr(), "http://" + h.AdminAddr()}

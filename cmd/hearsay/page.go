@@ -93,6 +93,7 @@ func (c *cluster) pageHandler() http.Handler {
 	mux.Handle("/admin/v1/chaos/", first) // all nodes share one network
 	mux.Handle(statusPath, first)
 	mux.Handle(conflictsPath, first)
+	mux.Handle(forgetPath, first)
 	// Another site that is open in the same browser may read and do nothing here.
 	page := http.NewCrossOriginProtection().Handler(secured(mux))
 	return c.nodes()[0].Gateway(page)

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"hearsay/node/host/wan"
+	"hearsay/store"
 )
 
 // A Source is the node that the handler speaks for. Its methods are called from
@@ -27,6 +28,13 @@ type Source interface {
 	// Why returns what the node holds of a key, in the namespace with that id or
 	// title.
 	Why(namespace, key string) (Why, error)
+	// Forget has the node see to it that the cluster drops the members of these
+	// names or ids, and returns their ids; up ones only by force. It is done when
+	// Status names them no more as members.
+	Forget(names []string, force bool) ([]store.NodeID, error)
+	// Drain has the node leave in good order. It is done when Status names it no more
+	// as a member.
+	Drain() error
 }
 
 // Options is what a node may have to show besides its status.
@@ -56,6 +64,14 @@ func New(s Source, opt Options) http.Handler {
 		answer(w, http.StatusOK, map[string]any{"name": s.Status().Name, "conflicts": s.Conflicts()})
 	})
 	mux.HandleFunc("GET /admin/v1/why", why(s))
+	mux.HandleFunc("POST /admin/v1/forget", func(w http.ResponseWriter, r *http.Request) { forget(w, r, s) })
+	mux.HandleFunc("POST /admin/v1/drain", func(w http.ResponseWriter, _ *http.Request) {
+		if err := s.Drain(); err != nil {
+			refuse(w, http.StatusConflict, err.Error())
+			return
+		}
+		answer(w, http.StatusOK, struct{}{})
+	})
 	if opt.Metrics != nil {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(opt.Metrics, promhttp.HandlerOpts{}))
 	}

@@ -3,6 +3,7 @@ package admin_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"hearsay/node/admin"
 	"hearsay/node/host/wan"
+	"hearsay/store"
 )
 
 // node is a Source that says what it is told to.
@@ -22,6 +24,7 @@ type node struct {
 	status       admin.Status
 	conflicts    []admin.Conflict
 	held         *admin.Held
+	refusal      error // of Forget and Drain
 }
 
 func (n node) Alive() error         { return n.alive }
@@ -36,6 +39,12 @@ func (n node) Why(ns, key string) (admin.Why, error) {
 	}
 	return admin.Why{Node: "0011", Namespace: ns, Key: key, Holds: n.held}, nil
 }
+
+func (n node) Forget(names []string, force bool) ([]store.NodeID, error) {
+	return []store.NodeID{store.NodeID(fmt.Sprint(names, force))}, n.refusal
+}
+
+func (n node) Drain() error { return n.refusal }
 
 func ask(h http.Handler, method, path, body string) (status int, text string) {
 	w := httptest.NewRecorder()

@@ -45,6 +45,7 @@ type Freshness struct {
 // member with the greatest age holds W back.
 type Member struct {
 	ID     store.NodeID `json:"id"`
+	Name   string       `json:"name"`
 	Region string       `json:"region"`
 	// Closed is the timestamp up to which nothing of the member is missing, empty
 	// if unknown, and Age how long ago that was, nil if unknown.

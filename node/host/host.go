@@ -57,7 +57,9 @@ type Host struct {
 	progress  atomic.Pointer[node.Progress]
 	lookDue   time.Duration // Reading.Mono at which the loop renews progress
 	leaving   atomic.Bool
-	running   bool // the loop's goroutine was started
+	drained   chan struct{} // closed once the node has left the cluster …
+	left      bool          // … as the loop knows
+	running   bool          // the loop's goroutine was started
 	closing   sync.Once
 	closed    error
 }
@@ -84,7 +86,7 @@ func Open(cfg Config) (*Host, error) {
 	if cfg.Listen == nil {
 		cfg.Listen = net.Listen
 	}
-	h := &Host{cfg: cfg, log: cfg.Log, counts: newCounts(), arrivals: newArrivals(maxArrivals), peers: newPeerTable(cfg.Node.Gossip.MaxOrigins)}
+	h := &Host{cfg: cfg, drained: make(chan struct{}), log: cfg.Log, counts: newCounts(), arrivals: newArrivals(maxArrivals), peers: newPeerTable(cfg.Node.Gossip.MaxOrigins)}
 	h.metrics = newMetrics(h)
 	if err := h.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open node: %w", err), h.Close())
@@ -190,6 +192,7 @@ func (h *Host) startNode() error {
 	h.loop.measure = func(t turn) {
 		h.metrics.measure(t)
 		h.keepProgress(n)
+		h.keepDrained(n)
 	}
 	return h.loop.turn()
 }

@@ -27,6 +27,8 @@ type replica interface {
 	Tick(now clock.Reading)
 	NextTick() time.Duration
 	Flush() (node.Output, error)
+	Forget(now clock.Reading, names []string, force bool) ([]store.NodeID, error)
+	Drain(now clock.Reading) error
 }
 
 // A loop owns a node: one goroutine in which its turns run, one after another.

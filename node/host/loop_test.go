@@ -57,6 +57,16 @@ func (f *fake) PeerDown(_ clock.Reading, id store.NodeID) {
 	f.told = append(f.told, fmt.Sprintf("%s down", id))
 }
 
+func (f *fake) Forget(_ clock.Reading, names []string, force bool) ([]store.NodeID, error) {
+	f.told = append(f.told, fmt.Sprintf("forget %v, force %v", names, force))
+	return nil, nil
+}
+
+func (f *fake) Drain(clock.Reading) error {
+	f.told = append(f.told, "drain")
+	return nil
+}
+
 func (f *fake) Tick(now clock.Reading) {
 	if f.every > 0 && now.Mono >= f.next {
 		f.ticks = append(f.ticks, now.Mono)

@@ -113,7 +113,7 @@ func (h *Host) showFreshness(v *kv.View) admin.Freshness {
 	}
 	f.Epoch, f.Members = p.Epoch, make([]admin.Member, len(p.Members))
 	for i, m := range p.Members {
-		f.Members[i] = admin.Member{ID: m.Node, Region: m.Region, Closed: showTimestamp(m.Covered)}
+		f.Members[i] = admin.Member{ID: m.Node, Name: m.Name, Region: m.Region, Closed: showTimestamp(m.Covered)}
 		if !m.Covered.IsZero() {
 			f.Members[i].Age = seconds(time.Duration(v.Now.Wall - m.Covered.Wall))
 		}

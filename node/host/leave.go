@@ -1,0 +1,55 @@
+package host
+
+import (
+	"hearsay/clock"
+	"hearsay/node"
+	"hearsay/node/api"
+	"hearsay/store"
+)
+
+// This file has operators remove nodes from the cluster.
+
+// An order is what an operator asks of the node. It is done in a turn.
+type order struct {
+	do   func(r replica, now clock.Reading) error
+	done chan error // takes one
+}
+
+func (o order) apply(l *loop, now clock.Reading) { o.done <- o.do(l.node, now) }
+
+// order has the loop do what an operator asks.
+func (l *loop) order(do func(r replica, now clock.Reading) error) error {
+	o := order{do, make(chan error, 1)}
+	l.tell(o, 0)
+	select {
+	case err := <-o.done:
+		return err
+	case <-l.done:
+		return api.ErrStopped
+	}
+}
+
+// Forget implements admin.Source.
+func (h *Host) Forget(names []string, force bool) (ids []store.NodeID, err error) {
+	err = h.loop.order(func(r replica, now clock.Reading) (err error) {
+		ids, err = r.Forget(now, names, force)
+		return err
+	})
+	return ids, err
+}
+
+// Drain implements admin.Source.
+func (h *Host) Drain() error {
+	return h.loop.order(func(r replica, now clock.Reading) error { return r.Drain(now) })
+}
+
+// Drained is closed once the node has left the cluster because of Drain.
+func (h *Host) Drained() <-chan struct{} { return h.drained }
+
+// keepDrained notes when n has left.
+func (h *Host) keepDrained(n *node.Node) {
+	if n.Drained() && !h.left {
+		h.left = true
+		close(h.drained)
+	}
+}
