@@ -58,7 +58,7 @@ func (e *Engine) W() clock.Timestamp { return e.w }
 // in this turn is below, everything later above.
 func (e *Engine) close() error {
 	e.follow()
-	if !e.belongs {
+	if !e.belongs || !e.vouched() {
 		return nil
 	}
 	c, err := e.replica.Close()

@@ -90,6 +90,7 @@ type Engine struct {
 	belongs   bool            // this node is one of its members
 	standings []standing      // by member, as the roster sorts them
 	closed    clock.Timestamp // by this node, zero before its first
+	vouching  vouching
 	w         clock.Timestamp // what is committed is whole up to here
 	told      clock.Timestamp // the greatest W of a peer whose marks are covered
 	recount   bool            // w may be due to rise
@@ -142,6 +143,7 @@ func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger
 		durable:    ledger.Epoch.Number,
 		nextStatus: time.Duration(phase),
 	}
+	_, e.vouching.due = ledger.Epoch.Member(self.ID)
 	e.roster = roster.New(roster.Member{Node: self.ID, Region: self.Region, Name: self.Name}, cfg.Roster, ledger, owner{e}, draw)
 	return e
 }

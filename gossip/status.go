@@ -61,6 +61,7 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 		e.answerWriter(now, p, s)
 	}
 	if p.haveHash == s.Hash {
+		e.vouch(p, s)
 		e.hear(p, s)
 		return nil
 	}

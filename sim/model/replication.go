@@ -28,10 +28,11 @@ const (
 	StopDropped                      // who said how far it holds a member that is to be dropped takes no more from it
 	LongestEnd                       // the longest that any has is the end
 	OfferAnew                        // what a node shows beyond that end is written anew
+	AskOwn                           // who starts closes nothing before all members told how far they hold its streams, and it covers that
 )
 
 // AllClauses is the protocol as it is.
-const AllClauses = OfferAnew<<1 - 1
+const AllClauses = AskOwn<<1 - 1
 
 const (
 	nodes     = 3
@@ -94,6 +95,7 @@ type event struct {
 	life  uint8 // incarnation of the node
 	epoch uint8 // that its node had adopted
 	need  uint8 // of a closed timestamp: the writes to be covered, a set of events
+	lost  bool  // a write that nobody held any more when its node was restored
 }
 
 func (e *event) write() bool { return e.kind == put || e.kind == deletion }
@@ -123,6 +125,7 @@ type replicaNode struct {
 	last         uint8 // the greatest timestamp given
 	life         uint8
 	bar          uint8 // proposed and not yet adopted
+	asks         uint8 // who has to tell how far it holds the node's streams, a set of nodes
 	standing     standing
 }
 

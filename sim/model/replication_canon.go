@@ -16,6 +16,7 @@ func (s *ReplicationState) rename(p [nodes]uint8) ReplicationState {
 	t := *s
 	for n := range s.nodes {
 		t.nodes[p[n]] = s.nodes[n]
+		t.nodes[p[n]].asks = rename(s.nodes[n].asks, p)
 	}
 	for i := range s.count {
 		t.events[i].node = p[s.events[i].node]
@@ -60,11 +61,11 @@ func (m Replication) Hash(s *ReplicationState) uint64 {
 		if m.Bounds.Unsynced {
 			h = hold(h, &n.disk)
 		}
-		h = mix(h, uint64(n.epoch)|uint64(n.last)<<8|uint64(n.life)<<16|uint64(n.bar)<<24|uint64(n.standing)<<32)
+		h = mix(h, uint64(n.epoch)|uint64(n.last)<<8|uint64(n.life)<<16|uint64(n.bar)<<24|uint64(n.standing)<<32|uint64(n.asks)<<40)
 	}
 	for i := range s.count {
 		e := &s.events[i]
-		h = mix(h, uint64(e.kind)|uint64(e.node)<<8|uint64(e.key)<<16|uint64(e.life)<<24|uint64(e.epoch)<<32|uint64(e.need)<<40)
+		h = mix(h, uint64(e.kind)|uint64(e.node)<<8|uint64(e.key)<<16|uint64(e.life)<<24|uint64(e.epoch)<<32|uint64(e.need)<<40|flag(e.lost)<<48)
 	}
 	roster := func(h uint64, e *epoch) uint64 {
 		return mix(h, uint64(e.members)|uint64(e.subject)<<8|uint64(e.bar)<<16|uint64(e.end)<<24|flag(e.drops)<<32)

@@ -43,7 +43,7 @@ func (m Replication) brokenAt(s *ReplicationState, n, floor uint8) (promise, how
 		if r.covered&bit(rank) != 0 && held < rank && rank > r.floor {
 			return "I1", name(n) + " covers " + s.tell(rank) + " and holds neither it nor what supersedes it"
 		}
-		if s.excluded(rank, s.epoch) {
+		if e.lost || s.excluded(rank, s.epoch) {
 			continue
 		}
 		// Absent is as good as deleted, once the floor has passed the deletion.
@@ -62,7 +62,7 @@ func (m Replication) brokenAt(s *ReplicationState, n, floor uint8) (promise, how
 // write of a rank is a deletion.
 func (s *ReplicationState) endsDeleted(rank, floor uint8) bool {
 	for i := floor; i >= rank; i-- {
-		if e := s.at(i); e.write() && e.key == s.at(rank).key && !s.excluded(i, s.epoch) {
+		if e := s.at(i); e.write() && !e.lost && e.key == s.at(rank).key && !s.excluded(i, s.epoch) {
 			return e.kind == deletion
 		}
 	}

@@ -25,6 +25,7 @@ const (
 	verbReady
 	verbDrop
 	verbSay
+	verbVouch
 )
 
 // replicationSteps yields the steps from one state.
@@ -97,7 +98,7 @@ func (x *replicationSteps) origin(n uint8) {
 			}
 		}
 	}
-	if s.tally(n, closing, closing) == x.Bounds.Closes {
+	if s.tally(n, closing, closing) == x.Bounds.Closes || x.has(AskOwn) && node.asks&s.epochs[node.epoch].members != 0 {
 		return
 	}
 	// Under a bar the greatest timestamp that may be closed lies just below it.
@@ -167,9 +168,25 @@ func (x *replicationSteps) restore(n uint8) {
 		node := &next.nodes[n]
 		node.memory, node.disk = b.disk, b.disk
 		node.life++
+		node.asks = (1<<nodes - 1) &^ (1 << n)
+		next.lose()
 		next.restores++
 		next.backup = backup{}
 		x.emit(&next, Step{Verb: verbRestore, Node: n})
+	}
+}
+
+// lose forgets the writes that nobody holds: a copy under way does not outlive the
+// time that it takes to restore a backup.
+func (s *ReplicationState) lose() {
+	for rank := uint8(1); rank <= s.count; rank++ {
+		e := s.at(rank)
+		e.lost = e.write()
+		for n := range s.nodes {
+			for _, r := range []*replica{&s.nodes[n].memory, &s.nodes[n].disk} {
+				e.lost = e.lost && r.covered&bit(rank) == 0 && r.store[e.key] != rank
+			}
+		}
 	}
 }
 
@@ -177,7 +194,7 @@ func (x *replicationSteps) restore(n uint8) {
 func (x *replicationSteps) late(n, rank uint8) {
 	s, node := x.s, &x.s.nodes[n]
 	e := s.at(rank)
-	if !e.write() || e.node == n || x.stopped(s, n, e.node) || s.excluded(rank, node.epoch) {
+	if !e.write() || e.lost || e.node == n || x.stopped(s, n, e.node) || s.excluded(rank, node.epoch) {
 		return
 	}
 	next := *s
@@ -227,6 +244,11 @@ func (x *replicationSteps) meet(n, peer uint8) {
 	}
 	if x.has(Fence) && node.memory.floor > x.w(s, peer, &other.memory) {
 		return // the peer is no source
+	}
+	if lacks := other.memory.covered & s.own(n, s.count+1, false) &^ node.memory.covered; node.asks>>peer&1 != 0 && node.epoch == other.epoch && lacks == 0 {
+		next := *s
+		next.nodes[n].asks &^= 1 << peer
+		x.emit(&next, Step{Verb: verbVouch, Node: n, Peer: peer})
 	}
 	for rank := uint8(1); rank <= s.count; rank++ {
 		if s.at(rank).write() && s.next(&node.memory, rank) == rank {

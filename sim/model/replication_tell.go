@@ -66,6 +66,8 @@ func (m Replication) Tell(s, next *ReplicationState, step Step) string {
 		line = fmt.Sprintf("%s ends its bootstrap and is ready", n)
 	case verbDrop:
 		line = fmt.Sprintf("%s proposes to drop %s", n, peer)
+	case verbVouch:
+		line = fmt.Sprintf("%s hears how far %s holds its streams, and covers that", n, peer)
 	case verbSay:
 		line = fmt.Sprintf("%s says how far it holds %s", n, name(s.proposal.epoch.subject))
 	}
