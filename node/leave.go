@@ -15,9 +15,9 @@ import (
 var (
 	// ErrDrain is returned by Node.Drain. Nothing changed.
 	ErrDrain = errors.New("node: cannot drain")
-	// ErrLeaving is the ErrNotReady of a node that leaves the cluster in good order,
-	// or has left.
-	ErrLeaving = fmt.Errorf("%w: it leaves the cluster", ErrNotReady)
+	// ErrLeaving is returned beside ErrNotReady by a node that leaves the cluster in
+	// good order, or has left.
+	ErrLeaving = errors.New("it leaves the cluster")
 )
 
 // Roster returns who belongs to the cluster as far as the node knows. The caller

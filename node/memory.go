@@ -118,7 +118,7 @@ func (n *Node) join(e *roster.Epoch) {
 func (n *Node) Ready(now clock.Reading) error {
 	switch {
 	case n.draining:
-		return ErrLeaving
+		return fmt.Errorf("%w: %w", ErrNotReady, ErrLeaving)
 	case !n.member:
 		if end, dropped := n.engine.Roster().Epoch().End(n.cfg.ID); dropped {
 			return fmt.Errorf("%w: epoch %d dropped it from the cluster, and it has not been admitted again yet", ErrNotReady, end.Epoch)
