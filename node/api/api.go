@@ -54,10 +54,9 @@ type Identity struct {
 
 // Response headers. A value is text without control characters.
 const (
-	headerRegion      = "Hearsay-Region"
-	headerNode        = "Hearsay-Node"
-	headerVersion     = "Hearsay-Version"
-	headerConsistency = "Hearsay-Consistency"
+	headerRegion  = "Hearsay-Region"
+	headerNode    = "Hearsay-Node"
+	headerVersion = "Hearsay-Version"
 )
 
 // Identify has every answer of h name the node that gave it.
@@ -71,10 +70,6 @@ func Identify(id Identity, h http.Handler) http.Handler {
 
 // Versioned has the answer name the version that was read or written.
 func Versioned(h http.Header, v store.Version) { h.Set(headerVersion, v.String()) }
-
-// Written has the answer to a write say how far the write is: on the disk of
-// this node, and on its way.
-func Written(h http.Header) { h.Set(headerConsistency, "local") }
 
 // ClientPort joins the front ends, and breaks off bodies that come too slowly. It
 // looks at the path as it

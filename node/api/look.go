@@ -26,9 +26,10 @@ const (
 )
 
 // Look returns a view for the read r, and has the answer state its staleness:
-// how many seconds old the newest write may be that it does not show. If r says
-// how stale it may be at most, or what its client has seen, Look waits for such a
-// view, and refuses if none comes in time. The view notes what is read through
+// how many seconds old the newest write may be that it does not show, and whether
+// it shows all that its region has acknowledged. If r says how stale it may be at
+// most, what its client has seen, or that it refuses what may lack a write of the
+// region, Look waits for such a view, and refuses if none comes in time. The view notes what is read through
 // it, for Saw. The caller closes it.
 func Look(w http.ResponseWriter, r *http.Request, b Backend) (*kv.View, error) {
 	d, err := demanded(r, b)
@@ -36,6 +37,9 @@ func Look(w http.ResponseWriter, r *http.Request, b Backend) (*kv.View, error) {
 		return nil, err
 	}
 	if d.limit, d.limited, err = seconds(r.Header, headerMaxStaleness); err != nil {
+		return nil, err
+	}
+	if d.region, err = refusesStale(r.Header); err != nil {
 		return nil, err
 	}
 	v, err := d.await(r, b, func(v *kv.View) { state(w.Header(), v) })
@@ -65,6 +69,7 @@ type demand struct {
 	seen    store.Bookmark
 	limited bool
 	limit   time.Duration // of the staleness, if limited
+	region  bool          // it shows all that its region has acknowledged
 	wait    time.Duration
 }
 
@@ -95,6 +100,9 @@ func (d *demand) unmet(v *kv.View) (err error, final bool) {
 	stale, known := v.Front.Staleness(v.Now)
 	if d.limited && (!known || stale > d.limit) {
 		return tooStale(stale, known, d.limit, d.wait), false
+	}
+	if d.region && !v.Front.Region(v.Now) {
+		return notRegion(d.wait), false
 	}
 	return nil, false
 }
@@ -136,6 +144,7 @@ func (d *demand) await(r *http.Request, b Backend, shown func(*kv.View)) (*kv.Vi
 
 // state has the answer state the staleness of v.
 func state(h http.Header, v *kv.View) {
+	consistent(h, v)
 	if stale, known := v.Front.Staleness(v.Now); known {
 		h.Set(headerStaleness, strconv.FormatFloat(stale.Seconds(), 'f', 3, 64))
 	} else {
@@ -151,6 +160,12 @@ func tooStale(stale time.Duration, known bool, limit, wait time.Duration) error 
 	return &kv.Error{Status: 503, Code: codeInternal, Reason: fmt.Sprintf(
 		"The node %s, and %s allows %v; it waited %v for better. Please try again, ask another node, or allow more.",
 		found, headerMaxStaleness, limit, wait)}
+}
+
+func notRegion(wait time.Duration) error {
+	return &kv.Error{Status: 503, Code: codeInternal, Reason: fmt.Sprintf(
+		"The node cannot tell that it shows all that its region has acknowledged, and %s is refuse; it waited %v for that. Please try again, ask another node of the region, or allow stale answers.",
+		headerOnStale, wait)}
 }
 
 // seconds reads the header name, a number of seconds such as 2 or 0.5. Given is

@@ -274,8 +274,8 @@ func TestAnswersSayWhoAndWhich(t *testing.T) {
 	if v := put.Get("Hearsay-Version"); v == "" || get.Get("Hearsay-Version") != v {
 		t.Errorf("version is %q when written and %q when read", v, get.Get("Hearsay-Version"))
 	}
-	if put.Get("Hearsay-Consistency") != "local" || get.Get("Hearsay-Consistency") != "" {
-		t.Errorf("consistency is %q when written and %q when read, want local and none", put.Get("Hearsay-Consistency"), get.Get("Hearsay-Consistency"))
+	if put.Get("Hearsay-Consistency") != "local" || get.Get("Hearsay-Consistency") != "stale" {
+		t.Errorf("consistency is %q when written and %q when read by a node in no view, want local and stale", put.Get("Hearsay-Consistency"), get.Get("Hearsay-Consistency"))
 	}
 	refused := r.want("405 Method Not Allowed", "", "POST", "/k", "").header
 	hijacked := r.want("400 Invalid cache_ttl of 1. Cache TTL must be at least 30.", "", "GET", "/k?cache_ttl=1", "").header
@@ -283,6 +283,17 @@ func TestAnswersSayWhoAndWhich(t *testing.T) {
 		if h.Get("Hearsay-Region") != "fra" || h.Get("Hearsay-Node") != "fra-1" {
 			t.Errorf("an answer came from %q in %q, want fra-1 in fra", h.Get("Hearsay-Node"), h.Get("Hearsay-Region"))
 		}
+	}
+}
+
+func TestRegionWritesAndReads(t *testing.T) {
+	r := dev(t)
+	r.want("200 OK", "", "PUT", "/k", "v")
+	r.backend.AnswerRegion()
+	put := r.want("200 OK", "", "PUT", "/k", "v").header
+	get := r.want("200 OK", "v", "GET", "/k", "").header
+	if put.Get("Hearsay-Consistency") != "region" || get.Get("Hearsay-Consistency") != "region" {
+		t.Errorf("consistency is %q when written and %q when read, want region", put.Get("Hearsay-Consistency"), get.Get("Hearsay-Consistency"))
 	}
 }
 

@@ -116,7 +116,7 @@ func bulkWrite[T any](h *handler, w http.ResponseWriter, r *http.Request, rt rou
 	for _, rest := range ws[written:] {
 		out.Unsuccessful = append(out.Unsuccessful, rest.Key.Name)
 	}
-	api.Written(w.Header())
+	api.Written(w.Header(), replies...)
 	api.Wrote(w.Header(), h.backend, seen, replies...)
 	ok(w, out, nil)
 	return nil
@@ -125,6 +125,10 @@ func bulkWrite[T any](h *handler, w http.ResponseWriter, r *http.Request, rt rou
 // checkList returns the writes that check makes of items, and what their client
 // has seen.
 func checkList[T any](h *handler, r *http.Request, rt route, items []T, check func(*kv.View, T) (node.Write, error)) (ws []node.Write, seen store.Bookmark, err error) {
+	ack, err := api.AckOf(r.Header)
+	if err != nil {
+		return nil, seen, err
+	}
 	v, seen, err := api.Follow(r, h.backend)
 	if err != nil {
 		return nil, seen, err
@@ -143,7 +147,7 @@ func checkList[T any](h *handler, r *http.Request, rt route, items []T, check fu
 		case err != nil:
 			return nil, seen, err
 		}
-		w.Seen = seen
+		w.Seen, w.Ack = seen, ack
 		ws[i] = w
 	}
 	return ws, seen, nil

@@ -145,12 +145,19 @@ func (h *handler) change(w http.ResponseWriter, r *http.Request, plan func(*kv.V
 	for i := range ws {
 		ws[i].Seen = seen
 	}
+	ack, err := api.AckOf(r.Header)
+	if err != nil {
+		return err
+	}
+	for i := range ws {
+		ws[i].Ack = ack
+	}
 	replies, err := h.backend.Write(r.Context(), ws)
 	if err != nil {
 		return err
 	}
 	api.Versioned(w.Header(), replies[len(replies)-1].Version)
-	api.Written(w.Header())
+	api.Written(w.Header(), replies...)
 	api.Wrote(w.Header(), h.backend, seen, replies...)
 	ok(w, result, nil)
 	return nil

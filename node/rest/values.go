@@ -135,12 +135,15 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, rt route, check 
 		return err
 	}
 	write.Request = id
+	if write.Ack, err = api.AckOf(r.Header); err != nil {
+		return err
+	}
 	replies, err := h.backend.Write(r.Context(), []node.Write{write})
 	if err != nil {
 		return err
 	}
 	api.Versioned(w.Header(), replies[0].Version)
-	api.Written(w.Header())
+	api.Written(w.Header(), replies...)
 	api.Wrote(w.Header(), h.backend, write.Seen, replies...)
 	ok(w, nil, nil)
 	return nil

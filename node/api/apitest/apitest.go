@@ -225,3 +225,20 @@ func (b *Backend) turn() []node.Reply {
 	}
 	return out.Replies
 }
+
+// AnswerRegion lets time pass until the node answers `region`, which takes a new
+// one a moment.
+func (b *Backend) AnswerRegion() {
+	b.t.Helper()
+	for range 20 {
+		b.Advance(50 * time.Millisecond)
+		b.Turn()
+		v := b.View()
+		region := v.Front.Region(v.Now)
+		v.Close()
+		if region {
+			return
+		}
+	}
+	b.t.Fatal("the node does not answer region after a second")
+}
