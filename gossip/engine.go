@@ -116,6 +116,7 @@ type Engine struct {
 	crossing   bool             // fresh frames may be under way to other regions
 	pulled     bool             // some peer has streams open
 	statusDue  bool
+	round      uint64        // counts when statuses were due
 	nextStatus time.Duration // Reading.Mono
 
 	first int  // whose open streams go first in the next Collect

@@ -87,7 +87,7 @@ type Status struct {
 	// sender belongs to the cluster.
 	Closed *Closed
 	// Tag goes with Marks: which view of the receiver's region the sender had
-	// granted last when it held these.
+	// granted last when it held these. It is zero where it has changed nothing.
 	Tag view.Tag
 	// Taken says how far the sender has taken rows in where that is past its mark:
 	// large values among them are not whole there yet.

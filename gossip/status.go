@@ -127,6 +127,7 @@ func (e *Engine) collectStatus() {
 	if e.statusDue {
 		e.answerMoved()
 		e.askWhoWaits()
+		e.round++
 	}
 	if e.regroup {
 		e.chooseListeners()
@@ -139,7 +140,10 @@ func (e *Engine) collectStatus() {
 	for _, p := range e.peers {
 		switch {
 		case p.tell, p.listens && e.statusDue:
-			k := kind{p.ask, p.tell, e.tag(p)}
+			k := kind{want: p.ask, full: p.tell}
+			if p.news || p.tell {
+				k.tag = e.tag(p)
+			}
 			if made[k] == nil {
 				made[k] = e.status(k)
 			}
@@ -175,6 +179,10 @@ func (e *Engine) answer(p *peer) *Status {
 	return s
 }
 
+// floorEvery is in one of how many statuses the floor is spoken of: it moves once a
+// minute.
+const floorEvery = 30
+
 // A kind is by what the statuses of one turn differ.
 type kind struct {
 	want, full bool
@@ -186,7 +194,11 @@ func (e *Engine) status(k kind) *Status {
 	if k.full {
 		marks = e.replica.Watermarks()
 	}
-	return &Status{Marks: marks.Clone(), Full: k.full, Taken: e.taken.Clone(), Hash: e.hash, Want: k.want, Facts: e.facts(), Closed: e.word(), Tally: e.tally, Tag: k.tag}
+	s := &Status{Marks: marks.Clone(), Full: k.full, Taken: e.taken.Clone(), Hash: e.hash, Want: k.want, Facts: e.facts(), Closed: e.word(), Tally: e.tally, Tag: k.tag}
+	if e.round%floorEvery != 0 && !k.full {
+		s.Facts.Floor, s.Tally = clock.Timestamp{}, nil
+	}
+	return s
 }
 
 func (e *Engine) facts() Facts {

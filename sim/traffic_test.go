@@ -39,8 +39,8 @@ func TestIdleTraffic(t *testing.T) {
 		{100, 5, 6000, time.Second},
 	}
 	for _, tt := range tests {
-		cfg := sim.Config{Nodes: tt.nodes, Regions: tt.regions, For: 24 * time.Second, Pace: time.Hour, Links: sim.Streams, Faults: []sim.Fault{}}
-		r := from(t, cfg, 20*time.Second)
+		cfg := sim.Config{Nodes: tt.nodes, Regions: tt.regions, For: 64 * time.Second, Pace: time.Hour, Links: sim.Streams, Faults: []sim.Fault{}}
+		r := from(t, cfg, 60*time.Second)
 		if got := r.Stats.SentBytes * uint64(time.Second) / uint64(r.At) / uint64(tt.nodes); got > tt.bytes {
 			t.Errorf("each of %d idle nodes sends %d bytes a second, want at most %d", tt.nodes, got, tt.bytes)
 		}

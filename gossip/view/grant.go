@@ -14,7 +14,9 @@ func (r *Region) ask() {
 	if self := r.peer(r.self); self == nil || !self.node {
 		return
 	}
-	m := Message{Step: Ask, Life: r.life, Asked: r.now, Config: r.config, Deaf: r.deaf()}
+	r.round++
+	r.rounds[r.round%uint64(len(r.rounds))] = r.now
+	m := Message{Step: Ask, Round: r.round, Config: r.config, Deaf: r.deaf()}
 	for _, p := range r.peers {
 		m.Known = p.grant.named
 		switch {
@@ -41,7 +43,7 @@ func (r *Region) receiveAsk(p *peer, m *Message) {
 	if m.View.Compare(r.ledger.Granted) > 0 {
 		p.lent = r.now.Mono // given up
 	}
-	a := Message{Step: Answer, Life: m.Life, Asked: m.Asked, Granted: m.Config >= r.config && r.grants(p, m.View.ID), Known: m.Known}
+	a := Message{Step: Answer, Round: m.Round, Granted: m.Config >= r.config && r.grants(p, m.View.ID), Known: m.Known}
 	if p.id == r.self {
 		a.View, a.Known = r.ledger.View, false
 		r.receiveAnswer(p, &a)
@@ -75,13 +77,14 @@ func (r *Region) grants(p *peer, v ID) bool {
 
 // receiveAnswer is the asker's side.
 func (r *Region) receiveAnswer(p *peer, m *Message) {
-	if m.Life != r.life {
+	asked, known := r.askedIn(m.Round)
+	if !known {
 		return
 	}
 	if r.silent(p.answered) {
 		r.watching = r.now.Mono
 	}
-	p.answered, p.deaf = max(p.answered, m.Asked.Mono), m.Deaf
+	p.answered, p.deaf = max(p.answered, asked.Mono), m.Deaf
 	if !m.Granted || !p.granter || m.View.ID != r.ledger.View.ID {
 		return
 	}
@@ -90,10 +93,19 @@ func (r *Region) receiveAnswer(p *peer, m *Message) {
 	case !g.named && m.Known:
 		return
 	case !g.named:
-		*g = grant{named: true, marks: m.Marks, asked: m.Asked}
-	case m.Asked.Mono > g.asked.Mono:
-		g.asked = m.Asked
+		*g = grant{named: true, marks: m.Marks, asked: asked}
+	case asked.Mono > g.asked.Mono:
+		g.asked = asked
 	}
+}
+
+// askedIn returns when a round of this life was, unless it is too long ago.
+func (r *Region) askedIn(round uint64) (asked clock.Reading, known bool) {
+	ago := r.round - round
+	if ago >= min(uint64(len(r.rounds)), r.round-r.first) {
+		return clock.Reading{}, false
+	}
+	return r.rounds[round%uint64(len(r.rounds))], true
 }
 
 // settleHold finds until when a majority's grants last, of those whose marks this

@@ -27,7 +27,7 @@ func (r *Region) watch() {
 		r.propose(r.wanted)
 		r.wanted = nil
 	}
-	r.watching = r.now.Mono + r.cfg.Renew
+	r.watching = r.now.Mono + r.cfg.Silence/4
 	if r.wanted != nil {
 		r.watching = min(r.watching, r.due)
 	}

@@ -16,7 +16,11 @@ type Region struct {
 	self store.NodeID
 	cfg  Config
 	draw func(purpose string, a, b uint64) uint64
-	life uint64 // tells this life's asks from those before a restart
+
+	// Rounds of asking are counted on from a number drawn for this life, which tells
+	// them from those before a restart; of the last ones it is known when they were.
+	first, round uint64
+	rounds       [32]clock.Reading
 
 	ledger Ledger
 	dirty  bool // the ledger changed since it was last saved
@@ -74,7 +78,8 @@ const (
 // first start, and that has no region yet; see Place. The config is valid.
 func New(self store.NodeID, cfg Config, ledger Ledger, now clock.Reading, draw func(purpose string, a, b uint64) uint64) *Region {
 	r := &Region{self: self, cfg: cfg, draw: draw, ledger: ledger, now: now, asking: now.Mono, watching: now.Mono}
-	r.life = draw("view life", uint64(now.Wall), uint64(now.Mono)) | 1 // an answer to nobody names 0
+	r.first = draw("view life", uint64(now.Wall), uint64(now.Mono)) >> 1 // so that it is never passed
+	r.round = r.first
 	if ledger.Granted.Number > 0 {
 		r.opens = now.Mono + cfg.Lease + cfg.Slack
 	}

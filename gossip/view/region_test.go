@@ -318,6 +318,7 @@ func TestAnswerToAFormerLifeIsVoid(t *testing.T) {
 	} {
 		r := pair(view.Ledger{View: first}, tt.life)
 		now := clock.Reading{Wall: int64(time.Hour), Mono: time.Hour}
+		r.Tick(now)
 		r.Receive(now, "b", &answer)
 		r.Collect(nil)
 		if got := r.Hold().On(now); got != tt.want {

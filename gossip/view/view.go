@@ -111,9 +111,9 @@ func DefaultConfig() Config {
 	return Config{
 		Lease:    time.Second,
 		Slack:    50 * time.Millisecond,
-		Renew:    250 * time.Millisecond,
+		Renew:    300 * time.Millisecond,
 		Retry:    50 * time.Millisecond,
-		Silence:  700 * time.Millisecond,
+		Silence:  600 * time.Millisecond,
 		Settle:   100 * time.Millisecond,
 		MaxNodes: 128,
 	}
@@ -162,10 +162,9 @@ type Message struct {
 	// View is the highest that the sender knows. Its Nodes are left out for a
 	// receiver that has named it.
 	View View
-	// Life and Asked tell an asker which ask an answer is to: a number drawn at its
-	// start, never 0, and its own clocks then. An Answer repeats both.
-	Life  uint64
-	Asked clock.Reading
+	// Round tells an asker which of its rounds of asking an Answer is to, which
+	// repeats it. It counts on from a number that is drawn at a start.
+	Round uint64
 	// Config is the number of the granters that an asker counts on.
 	Config uint64
 	// Deaf are the nodes, sorted, with which the sender could not share a view.

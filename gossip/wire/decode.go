@@ -246,7 +246,7 @@ func (c *cursor) status() (*gossip.Status, error) {
 	s.Hash = c.uint("hash", math.MaxUint64)
 	s.Want = c.bool("want")
 	s.Facts = c.facts()
-	s.Closed = c.closed()
+	s.Closed = c.closed(s.Facts.W)
 	s.Tag = c.tag()
 	s.Tally = c.tally()
 	s.Taken = c.marks()

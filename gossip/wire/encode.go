@@ -266,7 +266,7 @@ func (e *Encoder) status(s *gossip.Status) {
 	e.uint(s.Hash)
 	e.bool(s.Want)
 	e.facts(s.Facts)
-	e.closed(s.Closed)
+	e.closed(s.Closed, s.Facts.W)
 	e.tag(s.Tag)
 	e.tally(s.Tally)
 	e.marks(s.Taken)

@@ -98,7 +98,7 @@ var (
 		list{packedEntry, fields{fields{1, 9, 7, 0}, nil, "two", []byte("2"), []byte("{}"), 0, "r1", packedKnown, packedSeen}},
 		packedFacts,
 	}
-	packedClosed = fields{7, 0, []byte{0}}
+	packedClosed = fields{8, 0, []byte{0}}
 	packedTally  = fields{7, 0, []byte{0}}
 	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed, packedTag, packedTally, list{}}
 	packedPull   = fields{list{fields{packedOrigin, 1}}, 100}
@@ -106,7 +106,7 @@ var (
 	packedRegion = fields{"r", list{"a", "b"}, 2, "c"}
 	packedRoster = fields{int(roster.Promise), 2, fields{2, "b"}, fields{1, "a"}, packedEpoch, nil, fields{3, 0}, nil, "z", list{"d", "e"}, list{fields{fields{"d", 1, 0, 0}, 3}}}
 	packedTag    = fields{fields{3, "a"}, 2}
-	packedView   = fields{"r", int(view.Ask), fields{3, "a"}, list{"a", "b"}, 5, fields{1, 1}, 2, list{"c", "d"}, 1, list{fields{packedOrigin, 1}}}
+	packedView   = fields{"r", 4 * int(view.Ask), fields{3, "a"}, list{"a", "b"}, 5, 2, list{"c", "d"}, list{fields{packedOrigin, 1}}}
 	packedEnd    = fields{"d", 2, list{fields{fields{"d", 1, 0, 0}, 3}}}
 	packedAsk    = fields{int(roster.Ask), 0, fields{0, ""}, fields{0, ""}, nil, fields{"c", "r", "three", 4, 0}, nil, nil, "", list{}, list{}}
 	packedHello  = fields{"cluster", "node", "name", "region", true}

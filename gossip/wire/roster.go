@@ -20,13 +20,17 @@ const (
 	maxTally = (MaxMembers + 7) / 8
 )
 
-func (e *Encoder) closed(c *gossip.Closed) {
+// closed writes c, whose wall time stands as far as it is from w, the sender's W:
+// mostly less than a second.
+func (e *Encoder) closed(c *gossip.Closed, w clock.Timestamp) {
 	if c == nil {
 		e.null()
 		return
 	}
 	e.array(3)
-	e.timestamp(c.C)
+	away := c.C.Wall - w.Wall
+	e.uint(uint64(away<<1 ^ away>>63))
+	e.uint(uint64(c.C.Logical))
 	e.bytes(c.Lags)
 }
 
@@ -115,16 +119,19 @@ func (e *Encoder) stamp(t clock.Timestamp) {
 	e.timestamp(t)
 }
 
-func (c *cursor) closed() *gossip.Closed {
+func (c *cursor) closed(w clock.Timestamp) *gossip.Closed {
 	if c.null() {
 		return nil
 	}
-	w := &gossip.Closed{}
 	unknown := c.open("closed", 3)
-	w.C = c.timestamp("closed")
-	w.Lags = c.bytes("lags", maxLags)
+	away := c.uint("closed", math.MaxUint64)
+	s := &gossip.Closed{C: clock.Timestamp{
+		Wall:    w.Wall + (int64(away>>1) ^ -int64(away&1)),
+		Logical: uint32(c.uint("closed", math.MaxUint32)),
+	}}
+	s.Lags = c.bytes("lags", maxLags)
 	c.skip("closed", unknown)
-	return w
+	return s
 }
 
 func (c *cursor) tally() *gossip.Tally {

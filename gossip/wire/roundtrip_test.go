@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -242,13 +241,9 @@ func drawView(t *rapid.T) *gossip.View {
 	return &gossip.View{
 		Region: rapid.StringN(0, wire.MaxLabel, wire.MaxLabel).Draw(t, "region"),
 		Message: view.Message{
-			Step: view.Step(rapid.IntRange(int(view.Ask), int(view.Answer)).Draw(t, "step")),
-			View: view.View{ID: drawViewID(t), Nodes: drawNodes(t, 9)},
-			Life: rapid.Uint64().Draw(t, "life"),
-			Asked: clock.Reading{
-				Wall: rapid.Int64Min(0).Draw(t, "wall"),
-				Mono: time.Duration(rapid.Int64Min(0).Draw(t, "mono")),
-			},
+			Step:    view.Step(rapid.IntRange(int(view.Ask), int(view.Answer)).Draw(t, "step")),
+			View:    view.View{ID: drawViewID(t), Nodes: drawNodes(t, 9)},
+			Round:   rapid.Uint64().Draw(t, "round"),
 			Config:  rapid.Uint64().Draw(t, "config"),
 			Deaf:    drawNodes(t, 9),
 			Granted: rapid.Bool().Draw(t, "granted"),

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"testing"
-	"time"
 
 	"hearsay/clock"
 	"hearsay/gossip"
@@ -119,9 +118,9 @@ func decided(n int) *gossip.Roster {
 // viewed is what a granter answers a node that asked it for the first time.
 func viewed() *gossip.View {
 	return &gossip.View{Region: "region-1", Message: view.Message{
-		Step: view.Answer,
-		View: view.View{ID: view.ID{Number: 4, By: "node-a"}, Nodes: []store.NodeID{"node-a", "node-b"}},
-		Life: 0x0123456789abcdef, Asked: clock.Reading{Wall: at(1, 0).Wall, Mono: time.Hour}, Config: 8,
+		Step:  view.Answer,
+		View:  view.View{ID: view.ID{Number: 4, By: "node-a"}, Nodes: []store.NodeID{"node-a", "node-b"}},
+		Round: 0x0123456789abcdef, Config: 8,
 		Deaf: []store.NodeID{"node-c"}, Granted: true, Marks: marks(1),
 	}}
 }

@@ -1,12 +1,9 @@
 package wire
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"time"
 
-	"hearsay/clock"
 	"hearsay/gossip"
 	"hearsay/gossip/view"
 	"hearsay/store"
@@ -15,34 +12,32 @@ import (
 // This file is what travels of views, both ways.
 
 func (e *Encoder) view(m *gossip.View) {
-	e.array(10)
+	e.array(8)
 	e.text(m.Region)
-	e.uint(uint64(m.Step))
+	e.uint(viewHead(m))
 	e.viewID(m.View.ID)
 	e.nodes(m.View.Nodes)
-	e.uint(m.Life)
-	e.array(2)
-	e.uint(uint64(m.Asked.Wall))
-	e.uint(uint64(m.Asked.Mono))
+	e.uint(m.Round)
 	e.uint(m.Config)
 	e.nodes(m.Deaf)
-	e.uint(viewFlags(m))
 	e.marks(m.Marks)
 }
 
 const (
 	flagGranted = 1 << iota
 	flagKnown
+	stepUnit // the step is counted in these
 )
 
-func viewFlags(m *gossip.View) (f uint64) {
+func viewHead(m *gossip.View) uint64 {
+	head := stepUnit * uint64(m.Step)
 	if m.Granted {
-		f |= flagGranted
+		head |= flagGranted
 	}
 	if m.Known {
-		f |= flagKnown
+		head |= flagKnown
 	}
-	return f
+	return head
 }
 
 func (e *Encoder) viewID(v view.ID) {
@@ -63,17 +58,15 @@ func (e *Encoder) tag(t view.Tag) {
 
 func (c *cursor) views() (*gossip.View, error) {
 	m := &gossip.View{}
-	unknown := c.open("view", 10)
+	unknown := c.open("view", 8)
 	m.Region = c.text("region", MaxLabel)
-	m.Step = view.Step(c.uint("step", math.MaxUint8))
+	head := c.uint("step", stepUnit*math.MaxUint8+stepUnit-1)
+	m.Step, m.Granted, m.Known = view.Step(head/stepUnit), head&flagGranted != 0, head&flagKnown != 0
 	m.View.ID = c.viewID()
 	m.View.Nodes = c.nodes("nodes of a view", MaxViewNodes)
-	m.Life = c.uint("life", math.MaxUint64)
-	m.Asked = c.reading("asked")
+	m.Round = c.uint("round", math.MaxUint64)
 	m.Config = c.uint("config", math.MaxUint64)
 	m.Deaf = c.nodes("deaf", 2*MaxViewNodes)
-	flags := c.uint("flags", flagGranted|flagKnown)
-	m.Granted, m.Known = flags&flagGranted != 0, flags&flagKnown != 0
 	m.Marks = c.marks()
 	return m, c.done("view", unknown, func() error { return checkView(m) })
 }
@@ -83,13 +76,6 @@ func (c *cursor) viewID() view.ID {
 	v := view.ID{Number: c.uint("view's number", math.MaxUint64), By: store.NodeID(c.text("view's proposer", store.MaxNodeID))}
 	c.skip("view's id", unknown)
 	return v
-}
-
-func (c *cursor) reading(what string) clock.Reading {
-	unknown := c.open(what, 2)
-	r := clock.Reading{Wall: int64(c.uint(what, math.MaxInt64)), Mono: time.Duration(c.uint(what, math.MaxInt64))}
-	c.skip(what, unknown)
-	return r
 }
 
 func (c *cursor) tag() view.Tag {
@@ -108,8 +94,6 @@ func checkView(m *gossip.View) error {
 		return tooLong("region", len(m.Region), MaxLabel)
 	case m.Step < view.Ask || m.Step > view.Answer:
 		return fmt.Errorf("step %d is unknown", m.Step)
-	case m.Asked.Wall < 0 || m.Asked.Mono < 0:
-		return errors.New("asked before time began")
 	case len(m.View.Nodes) > MaxViewNodes:
 		return fmt.Errorf("a view of %d nodes, the most is %d", len(m.View.Nodes), MaxViewNodes)
 	case len(m.Deaf) > 2*MaxViewNodes:
