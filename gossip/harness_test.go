@@ -370,3 +370,11 @@ func (n *net) covers(s *site, origin store.Origin, seq uint64) {
 		n.t.Fatalf("watermark of %s at %s = %d, want %d", origin.Node, s.peer.ID, got, seq)
 	}
 }
+
+// behindAtMost fails the test if W of s is further behind.
+func (n *net) behindAtMost(s *site, most time.Duration) {
+	n.t.Helper()
+	if got := n.behind(s); got > most {
+		n.t.Errorf("W of %s is %v behind, want at most %v", s.peer.ID, got, most)
+	}
+}
