@@ -162,8 +162,9 @@ func DefaultConfig() Config {
 	}
 }
 
-// MaxEnds bounds the ends that an epoch remembers. Of a node that was dropped
-// longer ago nothing is left that others still lack.
+// MaxEnds bounds the ends that an epoch remembers: the oldest are forgotten, and a
+// node that comes back after so many others were dropped has to begin on an empty
+// disk.
 const MaxEnds = 256
 
 // A Step is the part that a Message plays.
