@@ -125,6 +125,8 @@ func (c Config) Validate() error {
 		{"KeepOffered", c.KeepOffered},
 		{"Roster.Gather", c.Roster.Gather},
 		{"Roster.Patience", c.Roster.Patience},
+		{"Roster.Silence", c.Roster.Silence},
+		{"Roster.Horizon", c.Roster.Horizon},
 	} {
 		if d.value <= 0 {
 			return fmt.Errorf("gossip: %s is %v, must be positive", d.name, d.value)
