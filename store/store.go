@@ -60,8 +60,20 @@ type Batch interface {
 	// order; adding one twice does no harm.
 	Log(origin Origin, row Row) error
 	// SetMark makes seq the watermark of origin, 0 for none any more. The caller has
-	// logged every row up to it.
+	// logged every row up to it, or trimmed the log so far.
 	SetMark(origin Origin, seq uint64) error
+	// Collect removes up to limit entries that are due at or below floor, and
+	// returns them, the first due first; see Entry.Due. More says that some may be left
+	// for another batch. A batch collects before it puts: what it has put itself may
+	// never be collected.
+	Collect(floor clock.Timestamp, limit int) (removed []*Entry, more bool, err error)
+	// Remove takes key and its entry out, if it has one.
+	Remove(key Key) error
+	// Trim drops the rows of origin's log up to seq, which may be past its last. It
+	// never takes rows that were dropped back.
+	Trim(origin Origin, seq uint64) error
+	// Forget drops origin's watermark and all of its log.
+	Forget(origin Origin) error
 	// SetMemo makes value the memo of that name. The batch keeps value.
 	SetMemo(name string, value []byte) error
 	// Commit applies the batch as a whole. With sync set it returns once this and
@@ -80,11 +92,14 @@ type Store interface {
 	Staging
 	// Rows returns up to limit rows of origin's log past after, in Seq order and up
 	// to the first that is missing. That one is above the watermark, or it is an
-	// error.
+	// error; so are rows that were trimmed.
 	Rows(origin Origin, after uint64, limit int) ([]Row, error)
 	// Watermarks returns a copy that the caller may keep.
 	Watermarks() (Watermarks, error)
-	// Newest returns the greatest timestamp of any entry or row held, to restart
+	// Trimmed returns, per origin, up to which number its log was trimmed. The
+	// caller may keep it.
+	Trimmed() (Watermarks, error)
+	// Newest returns the greatest timestamp of any entry or row ever held, to restart
 	// a hybrid clock from.
 	Newest() (clock.Timestamp, error)
 	// Memo returns the memo of that name, nil if it was never set: something

@@ -17,10 +17,12 @@ type batch struct {
 	life  int
 	done  bool
 
-	entries map[store.Key]*store.Entry // the last put of each key, for reading
-	puts    []*store.Entry
+	entries map[store.Key]*store.Entry // as the batch leaves them; nil was removed
+	puts    []put
 	rows    []logged
 	marks   []store.Mark
+	trims   []store.Mark
+	forgets []store.Origin
 	memos   []memo
 	keeps   []keep // in order
 }
@@ -29,6 +31,12 @@ type batch struct {
 type keep struct {
 	upload store.Upload
 	kept   bool
+}
+
+// A put makes an entry that of its key; nil removes the key.
+type put struct {
+	key   store.Key
+	entry *store.Entry
 }
 
 type memo struct {
@@ -45,18 +53,21 @@ func (b *batch) Get(key store.Key) (*store.Entry, error) {
 	if err := b.usable(); err != nil {
 		return nil, err
 	}
-	if e, ok := b.entries[key]; ok {
-		return e, nil
+	e, ok := b.entries[key]
+	switch {
+	case !ok:
+		return get(b.store.entries, key)
+	case e == nil:
+		return nil, store.ErrNotFound
 	}
-	return get(b.store.entries, key)
+	return e, nil
 }
 
 func (b *batch) Put(e *store.Entry) error {
 	if err := b.usable(); err != nil {
 		return err
 	}
-	b.entries[e.Key] = e
-	b.puts = append(b.puts, e)
+	b.set(e.Key, e)
 	if e.Manifest != nil {
 		b.keeps = append(b.keeps, keep{e.Manifest.Upload, true})
 	}
@@ -109,11 +120,8 @@ func (b *batch) Commit(sync bool) error {
 	} else {
 		s.remember(b)
 	}
-	for _, e := range b.puts {
-		s.entries.Set(e)
-		if e.Version.Timestamp.Compare(s.newest) > 0 {
-			s.newest = e.Version.Timestamp
-		}
+	for _, p := range b.puts {
+		s.put(p)
 	}
 	for _, l := range b.rows {
 		s.log(l.origin).add(l.row)
@@ -123,6 +131,15 @@ func (b *batch) Commit(sync bool) error {
 	}
 	for _, m := range b.marks {
 		s.marks.Reset(m.Origin, m.Seq)
+	}
+	for _, m := range b.trims {
+		s.log(m.Origin).trim(m.Seq)
+		s.trimmed.Raise(m.Origin, m.Seq)
+	}
+	for _, o := range b.forgets {
+		delete(s.logs, o)
+		s.marks.Reset(o, 0)
+		s.trimmed.Reset(o, 0)
 	}
 	for _, m := range b.memos {
 		s.memos[m.name] = m.value
@@ -138,8 +155,7 @@ func (b *batch) Commit(sync bool) error {
 }
 
 func (b *batch) Close() error {
-	b.done = true
-	b.entries, b.puts, b.rows, b.marks, b.memos, b.keeps = nil, nil, nil, nil, nil, nil
+	*b = batch{store: b.store, life: b.life, done: true}
 	return nil
 }
 

@@ -8,9 +8,11 @@ import (
 )
 
 // A tail is how the store stood at its last synced commit: the parts that are
-// cheap to keep whole, and of the logs those that were added to since.
+// cheap to keep whole, and of the logs those that changed since.
 type tail struct {
 	entries *tree
+	due     *tree
+	trimmed store.Watermarks
 	marks   store.Watermarks
 	newest  clock.Timestamp
 	memos   map[string][]byte
@@ -26,7 +28,10 @@ type formerLog struct {
 // remember keeps what committing b without sync is about to change.
 func (s *Store) remember(b *batch) {
 	if s.tail == nil {
-		s.tail = &tail{entries: s.entries.IsoCopy(), marks: s.marks.Clone(), newest: s.newest, memos: maps.Clone(s.memos), kept: maps.Clone(s.kept)}
+		s.tail = &tail{
+			entries: s.entries.IsoCopy(), due: s.due.IsoCopy(), marks: s.marks.Clone(), trimmed: s.trimmed.Clone(),
+			newest: s.newest, memos: maps.Clone(s.memos), kept: maps.Clone(s.kept),
+		}
 	}
 	var last store.Origin
 	for i, l := range b.rows {
@@ -34,8 +39,18 @@ func (s *Store) remember(b *batch) {
 			continue
 		}
 		last = l.origin
-		s.tail.logs = append(s.tail.logs, formerLog{last, s.log(last).clone()})
+		s.rememberLog(last)
 	}
+	for _, m := range b.trims {
+		s.rememberLog(m.Origin)
+	}
+	for _, o := range b.forgets {
+		s.rememberLog(o)
+	}
+}
+
+func (s *Store) rememberLog(o store.Origin) {
+	s.tail.logs = append(s.tail.logs, formerLog{o, s.log(o).clone()})
 }
 
 // Crash takes back every commit since the last one with sync set, and what was
@@ -50,7 +65,8 @@ func (s *Store) Crash() {
 		return
 	}
 	s.tail = nil
-	s.entries, s.marks, s.newest, s.memos, s.kept = t.entries, t.marks, t.newest, t.memos, t.kept
+	s.entries, s.due, s.marks, s.trimmed = t.entries, t.due, t.marks, t.trimmed
+	s.newest, s.memos, s.kept = t.newest, t.memos, t.kept
 	for i := len(t.logs) - 1; i >= 0; i-- {
 		*s.log(t.logs[i].origin) = t.logs[i].log
 	}

@@ -16,8 +16,10 @@ import (
 // what many replicas in one process hold in common takes memory once.
 type Store struct {
 	entries *tree
+	due     *tree // those of entries that can be collected
 	logs    map[store.Origin]*log
 	marks   store.Watermarks
+	trimmed store.Watermarks
 	newest  clock.Timestamp
 	memos   map[string][]byte
 	staged  map[store.Upload]*staged
@@ -33,7 +35,7 @@ var _ store.Store = (*Store)(nil)
 // New returns an empty store.
 func New() *Store {
 	return &Store{
-		entries: newTree(), logs: map[store.Origin]*log{}, memos: map[string][]byte{},
+		entries: newTree(), due: newDue(), logs: map[store.Origin]*log{}, memos: map[string][]byte{},
 		staged: map[store.Upload]*staged{}, kept: map[store.Upload]bool{},
 	}
 }
@@ -62,6 +64,9 @@ func (s *Store) Rows(origin store.Origin, after uint64, limit int) ([]store.Row,
 	l := s.logs[origin]
 	if l == nil {
 		l = &log{}
+	}
+	if after < l.base {
+		return nil, fmt.Errorf("rows of %v past %d: the log was trimmed up to %d", origin, after, l.base)
 	}
 	var rows []store.Row
 	for seq := after + 1; seq > after && len(rows) < limit; seq++ {

@@ -22,8 +22,10 @@ type batch struct {
 	done  bool
 
 	writes  *pebble.Batch
-	entries map[store.Key]*store.Entry
+	entries map[store.Key]*store.Entry // as the batch leaves them; nil was removed
 	marks   []store.Mark
+	trims   []store.Mark
+	forgets []store.Origin
 	newest  clock.Timestamp
 	buf     []byte // of the last record; Pebble copies it
 }
@@ -44,10 +46,18 @@ func (b *batch) Get(key store.Key) (*store.Entry, error) {
 		return nil, err
 	}
 	defer b.store.use.RUnlock()
-	if e, ok := b.entries[key]; ok {
-		return e, nil
+	return b.get(key)
+}
+
+func (b *batch) get(key store.Key) (*store.Entry, error) {
+	e, ok := b.entries[key]
+	switch {
+	case !ok:
+		return get(b.store.db, key)
+	case e == nil:
+		return nil, store.ErrNotFound
 	}
-	return get(b.store.db, key)
+	return e, nil
 }
 
 func (b *batch) Put(e *store.Entry) error {
@@ -58,6 +68,11 @@ func (b *batch) Put(e *store.Entry) error {
 	b.buf = appendEntry(b.buf[:0], e)
 	if err := b.writes.Set(entryKey(e.Key), b.buf, nil); err != nil {
 		return fmt.Errorf("put %v: %w", e.Key, err)
+	}
+	if t, ever := e.Due(); ever {
+		if err := b.writes.Set(dueKey(t, e.Key), nil, nil); err != nil {
+			return fmt.Errorf("put %v: %w", e.Key, err)
+		}
 	}
 	if e.Manifest != nil {
 		if err := b.writes.Set(uploadKey(e.Manifest.Upload), []byte{recordFormat}, nil); err != nil {
@@ -144,6 +159,13 @@ func (b *batch) Commit(sync bool) error {
 	for _, m := range b.marks {
 		s.marks.Reset(m.Origin, m.Seq)
 	}
+	for _, m := range b.trims {
+		s.trimmed.Raise(m.Origin, m.Seq)
+	}
+	for _, o := range b.forgets {
+		s.marks.Reset(o, 0)
+		s.trimmed.Reset(o, 0)
+	}
 	if b.newest.Compare(s.newest) > 0 {
 		s.newest = b.newest
 	}
@@ -184,7 +206,7 @@ func (b *batch) write(sync bool) (err error) {
 func (b *batch) Close() error {
 	b.done = true
 	writes := b.writes
-	b.writes, b.entries, b.marks = nil, nil, nil
+	b.writes, b.entries, b.marks, b.trims, b.forgets = nil, nil, nil, nil, nil
 	if writes == nil || b.store.failure() != nil {
 		return nil
 	}

@@ -50,8 +50,8 @@ func TestRowsSortByOriginThenSeq(t *testing.T) {
 		if got := bytes.Compare(rowKey(o, m), rowKey(p, n)); want != 0 && got != want {
 			t.Fatalf("rows %v/%d and %v/%d compare as %d, want %d", o, m, p, n, got, want)
 		}
-		if got, err := parseWatermarkKey(watermarkKey(o)); err != nil || got != o {
-			t.Fatalf("parseWatermarkKey(watermarkKey(%v)) = %v, %v", o, got, err)
+		if got, err := parseOriginKey(kindWatermark, watermarkKey(o)); err != nil || got != o {
+			t.Fatalf("parseOriginKey(watermarkKey(%v)) = %v, %v", o, got, err)
 		}
 	})
 }
@@ -109,8 +109,8 @@ func TestParseRefuses(t *testing.T) {
 		}
 	}
 	for _, k := range []string{"", "x", "w", "wa\x00\x01", "wa\x00\x01123456781234123"} {
-		if got, err := parseWatermarkKey([]byte(k)); err == nil {
-			t.Errorf("parseWatermarkKey(%q) = %v, want an error", k, got)
+		if got, err := parseOriginKey(kindWatermark, []byte(k)); err == nil {
+			t.Errorf("parseOriginKey(kindWatermark, %q) = %v, want an error", k, got)
 		}
 	}
 }
@@ -137,7 +137,7 @@ func FuzzParse(f *testing.F) {
 		if k, err := parseEntryKey(b); err == nil && !bytes.Equal(entryKey(k), b) {
 			t.Errorf("key %x parses as %q, which encodes as %x", b, k, entryKey(k))
 		}
-		if o, err := parseWatermarkKey(b); err == nil && !bytes.Equal(watermarkKey(o), b) {
+		if o, err := parseOriginKey(kindWatermark, b); err == nil && !bytes.Equal(watermarkKey(o), b) {
 			t.Errorf("key %x parses as %v, which encodes as %x", b, o, watermarkKey(o))
 		}
 	})

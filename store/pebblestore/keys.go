@@ -15,6 +15,8 @@ import (
 //	e text(namespace) name          entry
 //	l origin seq                    row of an origin's log
 //	w origin                        watermark
+//	t origin                        up to where the log was trimmed
+//	d wall logical text(namespace) name   entry that is due at that floor, or was
 //	n                               newest timestamp
 //	m name                          memo
 //	u life number                   upload that an entry's manifest names
@@ -33,6 +35,8 @@ const (
 	kindNewest    = 'n'
 	kindMemo      = 'm'
 	kindUpload    = 'u'
+	kindTrimmed   = 't'
+	kindDue       = 'd'
 )
 
 var errCorrupt = errors.New("pebblestore: corrupt")
@@ -41,6 +45,7 @@ const (
 	textEnd     = "\x00\x01"
 	textZero    = "\x00\xff"
 	incarnation = 8 + 4 + 4 // bytes of start and nonce
+	dueTime     = 8 + 4
 )
 
 func entryKey(k store.Key) []byte {
@@ -73,8 +78,30 @@ func uploadKey(u store.Upload) []byte {
 
 func watermarkKey(o store.Origin) []byte { return originKey(kindWatermark, o) }
 
-func parseWatermarkKey(b []byte) (store.Origin, error) {
-	if len(b) == 0 || b[0] != kindWatermark {
+func trimmedKey(o store.Origin) []byte { return originKey(kindTrimmed, o) }
+
+// dueKeys begins the keys of what is due at t.
+func dueKeys(t clock.Timestamp) []byte {
+	b := make([]byte, 0, 1+dueTime+store.MaxNamespace+len(textEnd)+store.MaxName)
+	b = binary.BigEndian.AppendUint64(append(b, kindDue), uint64(t.Wall))
+	return binary.BigEndian.AppendUint32(b, t.Logical)
+}
+
+func dueKey(t clock.Timestamp, k store.Key) []byte {
+	return append(appendText(dueKeys(t), k.Namespace), k.Name...)
+}
+
+func parseDueKey(b []byte) (store.Key, error) {
+	if len(b) < 1+dueTime || b[0] != kindDue {
+		return store.Key{}, errCorrupt
+	}
+	namespace, name, err := cutText(b[1+dueTime:])
+	return store.Key{Namespace: namespace, Name: string(name)}, err
+}
+
+// parseOriginKey reads a key that is a letter and an origin.
+func parseOriginKey(kind byte, b []byte) (store.Origin, error) {
+	if len(b) == 0 || b[0] != kind {
 		return store.Origin{}, errCorrupt
 	}
 	node, rest, err := cutText(b[1:])

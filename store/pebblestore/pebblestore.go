@@ -38,6 +38,7 @@ type Store struct {
 	mu        sync.Mutex // guards what follows; held for moments only
 	failed    error      // the first failed commit
 	marks     store.Watermarks
+	trimmed   store.Watermarks
 	newest    clock.Timestamp
 	snapshots int // open ones
 }
@@ -94,24 +95,12 @@ func lockDirectory(dir string, fsys vfs.FS) (*pebble.Lock, error) {
 
 // load reads the little that is kept in memory.
 func (s *Store) load() error {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindWatermark}, UpperBound: []byte{kindWatermark + 1}})
-	if err != nil {
-		return err
+	var err error
+	if s.marks, err = s.loadMarks(kindWatermark); err != nil {
+		return fmt.Errorf("watermarks: %w", err)
 	}
-	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
-		origin, err := parseWatermarkKey(it.Key())
-		if err != nil {
-			return fmt.Errorf("watermark %x: %w", it.Key(), err)
-		}
-		seq, err := parseWatermark(it.Value())
-		if err != nil {
-			return fmt.Errorf("watermark of %v: %w", origin, err)
-		}
-		s.marks = append(s.marks, store.Mark{Origin: origin, Seq: seq})
-	}
-	if err := it.Error(); err != nil {
-		return err
+	if s.trimmed, err = s.loadMarks(kindTrimmed); err != nil {
+		return fmt.Errorf("trimmed logs: %w", err)
 	}
 	b, closer, err := s.db.Get([]byte{kindNewest})
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -125,6 +114,28 @@ func (s *Store) load() error {
 		return fmt.Errorf("newest timestamp: %w", err)
 	}
 	return nil
+}
+
+// loadMarks reads the numbers that are kept by origin under a letter.
+func (s *Store) loadMarks(kind byte) (store.Watermarks, error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	var marks store.Watermarks
+	for ok := it.First(); ok; ok = it.Next() {
+		origin, err := parseOriginKey(kind, it.Key())
+		if err != nil {
+			return nil, fmt.Errorf("key %x: %w", it.Key(), err)
+		}
+		seq, err := parseWatermark(it.Value())
+		if err != nil {
+			return nil, fmt.Errorf("%v: %w", origin, err)
+		}
+		marks = append(marks, store.Mark{Origin: origin, Seq: seq})
+	}
+	return marks, it.Error()
 }
 
 // begin admits a call that touches the database. Without an error, it is ended

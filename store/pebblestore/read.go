@@ -40,6 +40,9 @@ func (s *Store) Rows(origin store.Origin, after uint64, limit int) ([]store.Row,
 	s.mu.Lock()
 	mark := s.marks.At(origin)
 	s.mu.Unlock()
+	if base := s.trimmedAt(origin); after < base {
+		return nil, fmt.Errorf("rows of %v past %d: the log was trimmed up to %d", origin, after, base)
+	}
 	rows, err := rows(s.db, origin, after, limit)
 	if err == nil && len(rows) < limit && after+uint64(len(rows)) < mark {
 		err = fmt.Errorf("row %d is missing", after+uint64(len(rows))+1)

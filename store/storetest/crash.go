@@ -34,6 +34,35 @@ func RunCrash(t *testing.T, open func(t *testing.T) (s store.Store, crash func()
 		must(t, s.Close())
 	})
 
+	t.Run("what was collected and trimmed is as whole as the rest", func(t *testing.T) {
+		s, crash := open(t)
+		o, p := origin("fra", 1), origin("fra", 2)
+		dead := tombstone("a", 1)
+		commitEntries(t, s, dead)
+		logRows(t, s, o, 2, row(1, "a"), row(2, "b"))
+		logRows(t, s, p, 1, row(1, "c"))
+		commit(t, s, false, func(b store.Batch) error {
+			_, _, err := b.Collect(at(1), 1)
+			must(t, err)
+			must(t, b.Trim(o, 1))
+			return b.Forget(p)
+		})
+		s = crash()
+		if _, err := s.Get(key("a")); err == nil {
+			wantCollected(t, s, at(1), 1, "a")
+			wantTrimmed(t, s, nil)
+			wantRows(t, s, o, 0, 2, row(1, "a"), row(2, "b"))
+			wantRows(t, s, p, 0, 2, row(1, "c"))
+			wantMarks(t, s, store.Watermarks{{Origin: o, Seq: 2}, {Origin: p, Seq: 1}})
+		} else {
+			wantTrimmed(t, s, store.Watermarks{{Origin: o, Seq: 1}})
+			wantRows(t, s, o, 1, 2, row(2, "b"))
+			wantRows(t, s, p, 0, 2)
+			wantMarks(t, s, store.Watermarks{{Origin: o, Seq: 2}})
+		}
+		must(t, s.Close())
+	})
+
 	t.Run("a synced commit carries the earlier ones, even if empty", func(t *testing.T) {
 		s, crash := open(t)
 		early := put("a", "1", 1)

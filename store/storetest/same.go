@@ -18,18 +18,18 @@ func RunSame(t *testing.T, one, other func(t *testing.T) store.Store) {
 		p := pair{one: one(t), other: other(t)}
 		defer p.close(rt)
 		logged := map[store.Mark]bool{}
-		rt.Repeat(map[string]func(*rapid.T){
+		actions := map[string]func(*rapid.T){
 			"turn": func(rt *rapid.T) {
 				after := maps.Clone(logged)
 				if p.turn(rt, drawTurn(rt, after)) {
-					logged = after
+					maps.Copy(logged, after)
 				}
 			},
 			"get": func(rt *rapid.T) {
 				p.get(rt, p.one, p.other, someKeys.Draw(rt, "key"))
 			},
 			"scan": func(rt *rapid.T) { p.scan(rt, p.one, p.other) },
-			"rows": p.rows,
+			"rows": p.compareRows,
 			"snapshot": func(rt *rapid.T) {
 				p.snaps = append(p.snaps, [2]store.Snapshot{snapshot(rt, p.one), snapshot(rt, p.other)})
 			},
@@ -42,7 +42,9 @@ func RunSame(t *testing.T, one, other func(t *testing.T) store.Store) {
 				p.scan(rt, s[0], s[1])
 			},
 			"": p.compareMarks,
-		})
+		}
+		maps.Copy(actions, p.collectActions(logged))
+		rt.Repeat(actions)
 	})
 }
 
@@ -86,19 +88,13 @@ func (p *pair) scan(rt *rapid.T, a, b store.Reader) {
 	wantScan(rt, b, start, end, limit, want...)
 }
 
-func (p *pair) rows(rt *rapid.T) {
-	o := someOrigins.Draw(rt, "origin")
-	after := rapid.Uint64Range(0, 7).Draw(rt, "after")
-	limit := rapid.IntRange(-1, 7).Draw(rt, "limit")
-	want, err := p.one.Rows(o, after, limit)
-	must(rt, err)
-	wantRows(rt, p.other, o, after, limit, want...)
-}
-
 func (p *pair) compareMarks(rt *rapid.T) {
 	marks, err := p.one.Watermarks()
 	must(rt, err)
 	wantMarks(rt, p.other, marks)
+	trimmed, err := p.one.Trimmed()
+	must(rt, err)
+	wantTrimmed(rt, p.other, trimmed)
 	newest, err := p.one.Newest()
 	must(rt, err)
 	wantNewest(rt, p.other, newest)
