@@ -174,7 +174,7 @@ func (e *Engine) lacking(marks store.Watermarks) store.Watermarks {
 		for len(own) > 0 && own[0].Origin.Compare(m.Origin) < 0 {
 			own = own[1:]
 		}
-		if len(own) == 0 || own[0].Origin != m.Origin || own[0].Seq < m.Seq {
+		if known := len(own) > 0 && own[0].Origin == m.Origin; known && own[0].Seq < m.Seq || !known && !e.Retired(m.Origin) {
 			lacks = append(lacks, m)
 		}
 	}
@@ -250,7 +250,7 @@ func (e *Engine) review(p *peer) {
 	}
 	kept := c.lacks[:0]
 	for _, m := range c.lacks {
-		if e.replica.Watermarks().At(m.Origin) < m.Seq {
+		if !e.Holds(m.Origin, m.Seq) {
 			kept = append(kept, m)
 		}
 	}

@@ -53,6 +53,13 @@ type Config struct {
 	// have one floor. It is the same in all of a cluster, and well above the time that
 	// word of all members takes to all, a second or two in large ones.
 	FloorStep time.Duration
+	// MaxRows bounds the rows of all logs together. Whoever is further behind than
+	// they reach takes a snapshot.
+	MaxRows int
+	// Sweep is how many logs, or entries, one turn clears of what the floor has
+	// passed. It is the same in all of a cluster. 0 is none: everything is kept for
+	// ever, so that who is far behind, or new, can catch up by logs.
+	Sweep int
 	// MaxOrigins bounds the origins that a peer is believed to hold, and those
 	// that this node relays.
 	MaxOrigins int
@@ -94,6 +101,7 @@ func DefaultConfig() Config {
 		TurnBytes:      1 << 20,
 		FloorAge:       10 * time.Minute,
 		FloorStep:      time.Minute,
+		MaxRows:        1_000_000,
 		MaxOrigins:     1 << 16,
 		FetchWindow:    4 << 20,
 		FetchTimeout:   10 * time.Second,
@@ -144,6 +152,7 @@ func (c Config) Validate() error {
 		{"Credit", c.Credit},
 		{"FreshWindow", c.FreshWindow},
 		{"TurnBytes", c.TurnBytes},
+		{"MaxRows", c.MaxRows},
 		{"MaxOrigins", c.MaxOrigins},
 		{"FetchWindow", int(c.FetchWindow)},
 		{"MaxWants", c.MaxWants},
@@ -155,6 +164,9 @@ func (c Config) Validate() error {
 	}
 	if most := c.View.Lease + c.View.Slack; c.Roster.Settle <= most {
 		return fmt.Errorf("gossip: Roster.Settle is %v, must be more than a lease with its slack, %v", c.Roster.Settle, most)
+	}
+	if c.Sweep < 0 {
+		return fmt.Errorf("gossip: Sweep is %d, must not be negative", c.Sweep)
 	}
 	return c.View.Validate()
 }

@@ -46,7 +46,7 @@ func (e *Engine) coversEnds() bool {
 		return true
 	}
 	for _, end := range e.roster.Epoch().Ends {
-		if !e.replica.Watermarks().Covers(end.Marks) {
+		if !e.holdsAll(end.Marks) {
 			return false
 		}
 	}
@@ -74,7 +74,7 @@ func (e *Engine) confine() {
 	e.lacks = slices.DeleteFunc(e.lacks, func(l lack) bool { return ended(l.origin) })
 	for _, end := range e.roster.Epoch().Ends {
 		for _, m := range end.Marks {
-			if most := e.mostHeld(m.Origin); most > e.replica.Watermarks().At(m.Origin) {
+			if most := e.mostHeld(m.Origin); !e.Holds(m.Origin, most) {
 				i, _ := e.findLack(m.Origin)
 				e.lacks = slices.Insert(e.lacks, i, lack{origin: m.Origin, target: most, due: e.now})
 			}
@@ -93,6 +93,7 @@ func (e *Engine) cutBack() error {
 		if !ended || m.Seq <= last {
 			continue
 		}
+		e.rows -= e.logged(m) - e.logged(store.Mark{Origin: m.Origin, Seq: last})
 		if err := e.replica.Cut(m.Origin, last); err != nil {
 			return err
 		}

@@ -14,10 +14,13 @@ type Replica interface {
 	// Watermarks returns how far the replica is, the open turn included. The
 	// engine does not change it.
 	Watermarks() store.Watermarks
+	// Trimmed returns up to where the logs are trimmed, the open turn included. The
+	// engine does not change it.
+	Trimmed() store.Watermarks
 	// Rows and Get read what is committed; see store.Store.
 	Rows(origin store.Origin, after uint64, limit int) ([]store.Row, error)
 	Get(key store.Key) (*store.Entry, error)
-	// Apply merges the entries of f and logs its rows past the watermark, which
+	// Apply merges the entries of f that are above the floor and logs its rows past the watermark, which
 	// stays. It stops before the first row that is ahead of this machine's clock
 	// by more than the maximum skew. An entry with a large value that is not Whole
 	// is not merged but short.
@@ -36,6 +39,11 @@ type Replica interface {
 	// Close returns a timestamp at or below which the node stamps nothing more,
 	// not after a restart either, once the turn is committed.
 	Close() (clock.Timestamp, error)
+	// Trim, Forget and Collect take out what nobody needs; see store.Batch. Trim
+	// moves up.
+	Trim(origin store.Origin, seq uint64) error
+	Forget(origin store.Origin) error
+	Collect(floor clock.Timestamp, limit int) (more bool, err error)
 	// Keep remembers k over a restart, once the turn is committed.
 	Keep(k Kept) error
 	Observe(e Event)
@@ -100,6 +108,8 @@ type Engine struct {
 	least     clock.Timestamp // of all standings when W was counted last
 	claims    int             // of peers, not covered yet
 	covering  bool            // watermarks moved since claims were looked at
+	sweep     sweep
+	rows      int // of all logs
 
 	seats   []*seat      // sorted by region
 	seated  uint64       // the epoch that gave them
@@ -146,6 +156,9 @@ func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger
 	}
 	_, e.vouching.due = ledger.Epoch.Member(self.ID)
 	e.roster = roster.New(roster.Member{Node: self.ID, Region: self.Region, Name: self.Name}, cfg.Roster, ledger, owner{e}, draw)
+	for _, m := range r.Watermarks() {
+		e.rows += e.logged(m)
+	}
 	return e
 }
 
@@ -246,12 +259,15 @@ func (e *Engine) Tick(now clock.Reading) error {
 			return err
 		}
 	}
+	if err := e.sweepOn(); err != nil {
+		return err
+	}
 	return e.keep()
 }
 
 // NextTick returns the Reading.Mono at which Tick next has work to do.
 func (e *Engine) NextTick() time.Duration {
-	if e.more || e.cut < e.durable {
+	if e.more || e.cut < e.durable || e.sweeping() {
 		return 0
 	}
 	next := e.nextCrossing(min(e.nextStatus, e.roster.NextTick(), e.nextWants()))
@@ -312,4 +328,5 @@ func (e *Engine) noteMoved(origin store.Origin, old, seq uint64) {
 	e.moved.Set(origin, seq)
 	e.covering = true
 	e.owe(origin, seq)
+	e.rows += e.logged(store.Mark{Origin: origin, Seq: seq}) - e.logged(store.Mark{Origin: origin, Seq: old})
 }

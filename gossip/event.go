@@ -87,6 +87,14 @@ type (
 		From   store.NodeID
 		Upload store.Upload
 	}
+	// OriginRetired says that an origin has ended and is held to its end everywhere.
+	OriginRetired struct{ Origin store.Origin }
+	// BelowFloor says that what came of an origin is everywhere already and was
+	// dropped: a late copy.
+	BelowFloor struct {
+		From   store.NodeID
+		Origin store.Origin
+	}
 	// MessageRefused says that a message made no sense here and was dropped.
 	MessageRefused struct {
 		From store.NodeID
@@ -118,4 +126,6 @@ func (NoStream) EventName() string       { return "no_stream" }
 func (EpochAdopted) EventName() string   { return "epoch_adopted" }
 func (FloorRaised) EventName() string    { return "floor_raised" }
 func (FetchFailed) EventName() string    { return "fetch_failed" }
+func (OriginRetired) EventName() string  { return "origin_retired" }
+func (BelowFloor) EventName() string     { return "below_floor" }
 func (MessageRefused) EventName() string { return "message_refused" }

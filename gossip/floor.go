@@ -23,6 +23,9 @@ func (e *Engine) Floor() clock.Timestamp { return e.floor }
 func (e *Engine) hearFacts(p *peer, s *Status) error {
 	e.follow()
 	f := s.Facts
+	if f.Floor.Compare(p.floor) > 0 {
+		p.floor = f.Floor
+	}
 	if p.seat >= 0 {
 		e.standings[p.seat].has(f.W)
 	}
@@ -102,7 +105,10 @@ func earlier(t, u clock.Timestamp) clock.Timestamp {
 func (e *Engine) step(t clock.Timestamp) int64 { return t.Wall / int64(e.cfg.FloorStep) }
 
 func (e *Engine) adoptFloor(floor clock.Timestamp) error {
-	e.floor = floor
+	e.floor, e.covering = floor, true // what has retired counts as covered
+	if err := e.retire(); err != nil {
+		return err
+	}
 	e.replica.Observe(FloorRaised{Floor: floor})
 	return e.keep()
 }

@@ -20,7 +20,7 @@ func newFloorCluster(t *testing.T, names ...string) *net {
 
 func floorConfig() gossip.Config {
 	cfg := gossip.DefaultConfig()
-	cfg.FloorAge, cfg.FloorStep = time.Second, 100*time.Millisecond
+	cfg.FloorAge, cfg.FloorStep, cfg.Sweep = time.Second, 100*time.Millisecond, 512
 	return cfg
 }
 

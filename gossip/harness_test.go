@@ -15,6 +15,7 @@ import (
 // replica is the least that an engine can work for.
 type replica struct {
 	marks   store.Watermarks
+	trimmed store.Watermarks
 	rows    map[store.Origin]map[uint64]store.Row
 	entries map[store.Key]*store.Entry
 	horizon int64 // wall time past which a row is held; 0 is never
@@ -76,6 +77,36 @@ func (r *replica) Cut(o store.Origin, seq uint64) error {
 func (r *replica) Stamp() clock.Timestamp {
 	r.last = max(r.last, r.net.now.Wall+r.skew) + 1
 	return clock.Timestamp{Wall: r.last}
+}
+
+func (r *replica) Trimmed() store.Watermarks { return r.trimmed }
+
+func (r *replica) Trim(o store.Origin, seq uint64) error {
+	for s := r.trimmed.At(o) + 1; s <= seq; s++ {
+		delete(r.rows[o], s)
+	}
+	r.trimmed.Set(o, seq)
+	return nil
+}
+
+func (r *replica) Forget(o store.Origin) error {
+	delete(r.rows, o)
+	r.marks.Reset(o, 0)
+	r.trimmed.Reset(o, 0)
+	return nil
+}
+
+func (r *replica) Collect(floor clock.Timestamp, limit int) (bool, error) {
+	for k, e := range r.entries {
+		if !e.DueAt(floor) {
+			continue
+		}
+		if limit--; limit < 0 {
+			return true, nil
+		}
+		delete(r.entries, k)
+	}
+	return false, nil
 }
 
 func (r *replica) Keep(k gossip.Kept) error { r.kept = k; return nil }

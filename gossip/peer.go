@@ -22,6 +22,7 @@ type peer struct {
 	haveHash uint64
 	took     store.Watermarks // rows that it has taken in, where that is past have
 	claim    *claim           // what it says of the members, not covered here yet
+	floor    clock.Timestamp
 
 	// What it is to be told.
 	place      uint64           // on the ring of its region

@@ -48,6 +48,10 @@ func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) er
 		e.replica.Observe(MessageRefused{From: from, Why: "frame of this node's own stream past its last write"})
 		return nil
 	}
+	if e.Retired(f.Origin) {
+		e.replica.Observe(BelowFloor{From: from, Origin: f.Origin})
+		return nil
+	}
 	if f.Through() <= mark {
 		e.replica.Observe(FrameRepeated{From: from, Origin: f.Origin})
 		return nil

@@ -185,7 +185,7 @@ func (e *Engine) collectHedges() error {
 		if p.late {
 			continue
 		}
-		from := r.lost
+		from := max(r.lost, e.replica.Trimmed().At(e.own))
 		for _, q := range r.peers {
 			from = max(from, q.rows(e.own))
 		}

@@ -38,6 +38,9 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 		e.noticeAt(now, p, m)
 	}
 	e.held(now, p, s.Tag)
+	if e.cfg.Sweep > 0 {
+		p.prune()
+	}
 	at, confirmed := p.settle(now.Mono)
 	late := p.late
 	if p.late && (confirmed || s.answer() && len(p.fresh) == 0) {
@@ -75,7 +78,7 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 
 // noticeAt marks what p has and this node lacks.
 func (e *Engine) noticeAt(now clock.Reading, p *peer, m store.Mark) {
-	if m.Origin != e.own && m.Seq > e.reach(m.Origin) {
+	if m.Origin != e.own && m.Seq > e.reach(m.Origin) && !e.Retired(m.Origin) {
 		e.notice(now, m.Origin, m.Seq, e.feeds(p, m.Origin.Node))
 	}
 }

@@ -129,6 +129,10 @@ func (e *Engine) collectStreams() error {
 func (e *Engine) advance(p *peer) (int, error) {
 	cursor := &p.streams[0]
 	through := e.reach(cursor.Origin)
+	if cursor.Seq >= through || cursor.Seq < e.replica.Trimmed().At(cursor.Origin) {
+		p.streams = p.streams[1:]
+		return 0, nil
+	}
 	f, err := e.frame(cursor.Origin, cursor.Seq, through)
 	if err != nil {
 		return 0, err

@@ -36,10 +36,11 @@ func (c *clearing) follow(e *roster.Epoch) {
 
 func (c *clearing) again() { c.due, c.at = true, store.Key{} }
 
-// excluded reports whether e lies beyond the end of its origin.
+// excluded reports whether e lies beyond the end of its origin. Of one that had
+// retired before it was dropped no end is known any more; all of it counts.
 func (n *Node) excluded(e *store.Entry) bool {
 	last, ended := n.engine.Roster().Epoch().Ended(e.Version.Origin)
-	return ended && e.Seq > last
+	return ended && e.Seq > last && !n.engine.Retired(e.Version.Origin)
 }
 
 // writable reports whether the node may write, and misses nothing of the time

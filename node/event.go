@@ -35,6 +35,15 @@ type (
 		Key      store.Key
 		Old, New store.Version
 	}
+	// EntriesCollected says that so many deleted or expired entries are gone, for
+	// everybody has them.
+	EntriesCollected struct{ Count int }
+	// EntryBelowFloor says that an entry was dropped which came late: everybody had
+	// it already, and it may be deleted since.
+	EntryBelowFloor struct {
+		Key     store.Key
+		Version store.Version
+	}
 	// BoundExceeded says that writes older than the bound may be missing here.
 	BoundExceeded struct {
 		Bound time.Duration
@@ -55,10 +64,12 @@ type (
 	}
 )
 
-func (WriteAccepted) EventName() string { return "write_accepted" }
-func (WriteRepeated) EventName() string { return "write_repeated" }
-func (EntriesMerged) EventName() string { return "entries_merged" }
-func (OfferedAnew) EventName() string   { return "offered_anew" }
-func (BoundExceeded) EventName() string { return "bound_exceeded" }
-func (BoundKept) EventName() string     { return "bound_kept" }
-func (UpdateLost) EventName() string    { return "update_lost" }
+func (WriteAccepted) EventName() string    { return "write_accepted" }
+func (WriteRepeated) EventName() string    { return "write_repeated" }
+func (EntriesMerged) EventName() string    { return "entries_merged" }
+func (OfferedAnew) EventName() string      { return "offered_anew" }
+func (EntriesCollected) EventName() string { return "entries_collected" }
+func (EntryBelowFloor) EventName() string  { return "entry_below_floor" }
+func (BoundExceeded) EventName() string    { return "bound_exceeded" }
+func (BoundKept) EventName() string        { return "bound_kept" }
+func (UpdateLost) EventName() string       { return "update_lost" }

@@ -56,11 +56,19 @@ func (n *Node) put(old, e *store.Entry) error {
 		return fmt.Errorf("put %v: %w", e.Key, err)
 	}
 	n.engine.Showed(e)
-	if old == nil || old.Manifest == nil || sameUpload(old, e) {
+	if old == nil || sameUpload(old, e) {
 		return nil
 	}
-	if err := batch.Release(old.Manifest.Upload); err != nil {
-		return fmt.Errorf("put %v: %w", e.Key, err)
+	return n.giveUp(old)
+}
+
+// giveUp lets go of the large value of old, which its key holds no more.
+func (n *Node) giveUp(old *store.Entry) error {
+	if old.Manifest == nil {
+		return nil
+	}
+	if err := n.open().Release(old.Manifest.Upload); err != nil {
+		return fmt.Errorf("release %v: %w", old.Key, err)
 	}
 	if len(n.retired) == maxRetired {
 		n.drops = append(n.drops, n.retired[0].upload)

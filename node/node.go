@@ -36,12 +36,13 @@ type Node struct {
 	engine *gossip.Engine
 	hlc    *clock.HLC
 
-	batch store.Batch      // the open turn's writes, nil if there are none
-	marks store.Watermarks // the open turn's included
-	own   store.Origin     // zero until the first write
-	seq   uint64
-	wall  int64         // greatest wall time of any reading
-	now   clock.Reading // of the present input
+	batch   store.Batch      // the open turn's writes, nil if there are none
+	marks   store.Watermarks // the open turn's included
+	trimmed store.Watermarks // likewise
+	own     store.Origin     // zero until the first write
+	seq     uint64
+	wall    int64         // greatest wall time of any reading
+	now     clock.Reading // of the present input
 	// bound is above every timestamp that this node has closed; a restart waits
 	// until it has passed.
 	bound clock.Timestamp
@@ -94,16 +95,21 @@ func New(cfg Config, st store.Store) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read watermarks: %w", err)
 	}
+	trimmed, err := st.Trimmed()
+	if err != nil {
+		return nil, fmt.Errorf("read how far logs are trimmed: %w", err)
+	}
 	newest, err := st.Newest()
 	if err != nil {
 		return nil, fmt.Errorf("read newest timestamp: %w", err)
 	}
 	n := &Node{
-		cfg:   cfg,
-		store: st,
-		hlc:   clock.NewHLC(cfg.MaxSkew),
-		marks: marks,
-		fresh: true,
+		cfg:     cfg,
+		store:   st,
+		hlc:     clock.NewHLC(cfg.MaxSkew),
+		marks:   marks,
+		trimmed: trimmed,
+		fresh:   true,
 		losses: losses{
 			pairs:     make(map[versions]struct{}),
 			known:     make(map[store.Key]lost),
@@ -195,6 +201,9 @@ func (n *Node) enter(now clock.Reading, w Write, old *store.Entry) (*store.Entry
 	}
 	if old != nil {
 		e.Known = n.losses.knows(old).By(n.own, n.engine.W())
+	} else if !n.engine.Floor().IsZero() {
+		// What the key held may have been collected here and not everywhere.
+		e.Known = store.Known{}.By(n.own, n.engine.W())
 	}
 	if w.Delete {
 		e.Tombstone = true

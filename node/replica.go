@@ -136,6 +136,11 @@ func (r replica) merge(now clock.Reading, e *store.Entry) (outcome, error) {
 
 // show is merge of an entry whose timestamp was observed.
 func (r replica) show(e *store.Entry) (outcome, error) {
+	if r.n.engine.Passed(e.Version.Timestamp) {
+		// The key held it, or what superseded it, and may have been collected.
+		r.n.observe(EntryBelowFloor{Key: e.Key, Version: e.Version})
+		return mergeLost, nil
+	}
 	old, err := r.n.current(e.Key)
 	if err != nil {
 		return mergeLost, err

@@ -72,6 +72,9 @@ func (c *checker) sessionListed(m *machine, s *session, start, end store.Key, he
 	through, _ := s.past.find(end)
 	for _, f := range s.past[from:through] {
 		i, ok := slices.BinarySearchFunc(held, f.key, func(e *store.Entry, key store.Key) int { return e.Key.Compare(key) })
+		if !ok && c.collected(f.key, f.version, m.front.Floor) {
+			continue // what superseded it is gone too
+		}
 		if !ok || held[i].Version.Compare(f.version) < 0 {
 			var shown *store.Entry
 			if ok {

@@ -37,6 +37,7 @@ type checker struct {
 	before   map[store.Version]past // by a session's write, what the session had seen
 	calendar calendar
 	known    map[store.Version]knowing
+	dues     map[store.Version]clock.Timestamp // the floor at which a version is due, if ever
 	limits   gossip.Config
 	epoch    roster.Epoch             // the latest that any node has
 	by       map[store.Version]author // of writes
@@ -119,7 +120,7 @@ type acknowledged struct {
 }
 
 func newChecker(w *World) *checker {
-	c := &checker{w: w, streams: map[store.Origin]*stream{}, keys: map[store.Key]*history{}, known: map[store.Version]knowing{}, by: map[store.Version]author{}, before: map[store.Version]past{}, limits: gossip.DefaultConfig()}
+	c := &checker{w: w, streams: map[store.Origin]*stream{}, keys: map[store.Key]*history{}, known: map[store.Version]knowing{}, by: map[store.Version]author{}, before: map[store.Version]past{}, dues: map[store.Version]clock.Timestamp{}, limits: gossip.DefaultConfig()}
 	for range w.cfg.Nodes {
 		c.of = append(c.of, ledger{
 			pending: map[node.Ticket]pending{}, told: newTold(),
@@ -155,10 +156,12 @@ func (c *checker) find(origin store.Origin, seq uint64) *write {
 func (c *checker) published(m *machine) {
 	c.of[m.index].wall = max(c.of[m.index].wall, m.front.Wall)
 	c.follow(m)
+	c.floored(m)
 	old, marks := c.of[m.index].marks, m.front.Marks
 	for _, mark := range old {
-		// It may go back to an end, but no further.
-		if now := marks.At(mark.Origin); now < counted(m.node.Roster(), mark) {
+		// It may go back to an end, but no further, and out if its origin has retired.
+		now := marks.At(mark.Origin)
+		if now < counted(m.node.Roster(), mark) && (now > 0 || !retired(mark.Origin, marks, m.front.Floor)) {
 			c.w.violated("I3", m, "watermark of %v went back from %d to %d", mark.Origin, mark.Seq, now)
 		}
 	}
@@ -169,7 +172,7 @@ func (c *checker) published(m *machine) {
 	}
 	c.of[m.index].marks = marks
 	c.whole(m)
-	c.floored(m)
+	c.everywhere(m)
 	c.showed(m)
 	c.w.ladder.add(gossip.HashMarks(marks))
 }
@@ -195,7 +198,7 @@ func (c *checker) covered(m *machine, origin store.Origin, from, through uint64)
 			c.w.violated("I3", m, "write %d of %v is %v at %v, elsewhere %v at %v", row.Seq, origin, row.Key, row.Timestamp, known.key.key, known.timestamp)
 			return
 		}
-		e, ok := m.holds(row.Key, store.Version{Timestamp: row.Timestamp, Origin: origin})
+		e, ok := c.holds(m, row.Key, store.Version{Timestamp: row.Timestamp, Origin: origin})
 		if !ok {
 			c.w.violated("I1", m, "covers write %d of %v to %v at %v, but holds %s", row.Seq, origin, row.Key, row.Timestamp, describe(e))
 			return
@@ -374,6 +377,7 @@ func (c *checker) accepts(m *machine) {
 			by.wrote[p.op.ordinal] = append(by.wrote[p.op.ordinal], p.version)
 			c.by[p.version] = author{p.op.author, p.op.ordinal}
 			c.wrote(m, p.key, p.version, a.marks)
+			c.due(p.key, p.version, by.issued[p.op.ordinal])
 		} else if c.w.stats.Repeated++; !by.wroteBy(p.op.ordinal, p.version) {
 			c.w.violated("reply", m, "takes %v for the first try of a write to %v, which it is not", p.version, p.key)
 		}
@@ -440,13 +444,13 @@ func (c *checker) booted(m *machine) {
 	l := &c.of[m.index]
 	marks := m.node.Watermarks()
 	for _, old := range l.marks {
-		if now := marks.At(old.Origin); now < old.Seq {
+		if now := marks.At(old.Origin); now < old.Seq && (now > 0 || !retired(old.Origin, marks, l.floor)) {
 			c.w.violated("I3", m, "watermark of %v came back from a crash as %d, was %d", old.Origin, now, old.Seq)
 			return
 		}
 	}
 	for _, a := range l.acked {
-		if e, ok := m.holds(a.key, a.version); !ok {
+		if e, ok := c.holds(m, a.key, a.version); !ok {
 			c.w.violated("C6", m, "came back from a crash with %s for %v, whose write %v it had acknowledged", describe(e), a.key, a.version)
 			return
 		}

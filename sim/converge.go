@@ -56,7 +56,7 @@ func (c *checker) difference() *difference {
 // lacking returns how m is behind other, nil if it is not.
 func lacking(m, other *machine) *difference {
 	for _, mark := range other.front.Marks {
-		if at := m.front.Marks.At(mark.Origin); at < mark.Seq {
+		if at := m.front.Marks.At(mark.Origin); !covers(m.front.Marks, m.front.Floor, mark.Origin, mark.Seq) {
 			return &difference{m, fmt.Sprintf("%s holds %v up to %d, %s up to %d", m.peer.ID, mark.Origin, at, other.peer.ID, mark.Seq)}
 		}
 	}
@@ -117,7 +117,7 @@ func (c *checker) nothingLost() {
 			continue
 		}
 		for _, m := range c.w.machines {
-			if e, ok := m.holds(h.key, h.acked); !ok {
+			if e, ok := c.holds(m, h.key, h.acked); !ok {
 				c.w.violated("C6", m, "holds %s for %v, whose write %v was acknowledged", describe(e), h.key, h.acked)
 				return
 			}

@@ -4,29 +4,49 @@ import (
 	"time"
 
 	"hearsay/clock"
+	"hearsay/node"
+	"hearsay/store"
 )
 
-// This file checks the floor: everything stamped at or below it is everywhere.
+// This file checks the floor and what is collected: everything stamped at or below
+// the floor is everywhere, and nothing that a deletion up to there had hidden ever
+// shows again.
 
-// floored checks what m's new front claims beyond the one before it: every
-// member covers what is at or below its floor.
+// The floor moves every second here, so that a run of some seconds sees it
+// pass most of what is written.
+const (
+	floorAge  = 500 * time.Millisecond
+	floorStep = time.Second
+)
+
+// collects says whether nodes collect here. Not before they can catch up without
+// logs, which machines that lose their disks do.
+const collects = false
+
+// covers reports whether a replica with marks and floor holds write seq of
+// origin, or what superseded it, or had it: an origin that it does not know and
+// that began at or below the floor has retired.
+func covers(marks store.Watermarks, floor clock.Timestamp, origin store.Origin, seq uint64) bool {
+	at := marks.At(origin)
+	return at >= seq || collects && at == 0 && origin.Incarnation.Start.Compare(floor) <= 0
+}
+
+// floored checks the floor of m's new front against the one before it.
 func (c *checker) floored(m *machine) {
 	l, floor := &c.of[m.index], m.front.Floor
 	switch {
 	case floor.Compare(l.floor) < 0:
 		c.w.violated("I3", m, "floor went back from %v to %v", l.floor, floor)
-		return
 	case floor.Compare(m.front.W) > 0:
 		c.w.violated("I5", m, "floor %v is above its W %v", floor, m.front.W)
-		return
 	}
 	l.floor = floor
-	c.everywhere(m, floor)
 }
 
 // everywhere checks that all members cover the writes at or below a floor that
 // was not known before.
-func (c *checker) everywhere(m *machine, floor clock.Timestamp) {
+func (c *checker) everywhere(m *machine) {
+	floor := m.front.Floor
 	if floor.Compare(c.calendar.floor) <= 0 {
 		return
 	}
@@ -37,7 +57,7 @@ func (c *checker) everywhere(m *machine, floor clock.Timestamp) {
 			if other.peer.ID != member.Node {
 				continue // its disk is lost
 			}
-			if c.of[other.index].marks.At(t.origin) < t.seq {
+			if l := &c.of[other.index]; !covers(l.marks, l.floor, t.origin, t.seq) {
 				c.w.violated("I5", m, "says that everything up to %v is everywhere, but %s does not cover write %d of %v at %v",
 					floor, other.peer.ID, t.seq, t.origin, t.timestamp)
 				return
@@ -48,9 +68,44 @@ func (c *checker) everywhere(m *machine, floor clock.Timestamp) {
 	c.w.stats.Floors++
 }
 
-// The floor moves every second here, so that a run of some seconds sees it
-// pass most of what is written.
-const (
-	floorAge  = 500 * time.Millisecond
-	floorStep = time.Second
-)
+// retired reports whether a later origin of the node of o, of those in marks,
+// began at or below the floor.
+func retired(o store.Origin, marks store.Watermarks, floor clock.Timestamp) bool {
+	for _, m := range marks.Of(o.Node) {
+		if collects && m.Origin.Compare(o) > 0 && m.Origin.Incarnation.Start.Compare(floor) <= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// due notes from which floor on what a client asked for may be collected.
+func (c *checker) due(key store.Key, v store.Version, w node.Write) {
+	e := store.Entry{Key: key, Version: v, Tombstone: w.Delete, Expires: w.Expires}
+	if t, ever := e.Due(); ever {
+		c.dues[v] = t
+	}
+}
+
+// holds reports whether what m holds under key is what a replica may hold that
+// covers v, and returns it, nil for nothing: v, or what supersedes it, or nothing
+// where that was collected.
+func (c *checker) holds(m *machine, key store.Key, v store.Version) (*store.Entry, bool) {
+	e, ok := m.holds(key, v)
+	return e, ok || e == nil && c.collected(key, v, c.of[m.index].floor)
+}
+
+// collected reports whether a replica with that floor may hold nothing where it
+// held v: the greatest version up to the floor, which everybody holds, is due.
+func (c *checker) collected(key store.Key, v store.Version, floor clock.Timestamp) bool {
+	if !collects || v.Timestamp.Compare(floor) > 0 {
+		return false
+	}
+	for i := len(c.history(key).versions) - 1; i >= 0; i-- {
+		if u := c.history(key).versions[i].version; u.Timestamp.Compare(floor) <= 0 {
+			due, ever := c.dues[u]
+			return ever && due.Compare(floor) <= 0
+		}
+	}
+	return false
+}

@@ -118,6 +118,9 @@ func (c *checker) showed(m *machine) {
 // unseen reports whether neither the origin of now nor that of any write between
 // the two can have known old.
 func (c *checker) unseen(old, now *store.Entry) bool {
+	if old.Version.Timestamp.Compare(c.calendar.floor) <= 0 {
+		return false // everybody had it, and may have forgotten it
+	}
 	for _, n := range c.history(old.Key).versions {
 		between := n.version.Compare(old.Version) > 0 && n.version.Compare(now.Version) <= 0
 		if between && c.known[n.version].past.maybe.At(old.Version.Origin) >= old.Seq {

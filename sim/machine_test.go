@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"hearsay/clock"
 	"hearsay/node"
 	"hearsay/store"
 	"hearsay/store/memstore"
@@ -173,6 +174,19 @@ func (s oneEntry) Get(key store.Key) (*store.Entry, error) {
 	return s.Snapshot.Get(key)
 }
 
+// noEntry shows nothing under a key.
+type noEntry struct {
+	store.Snapshot
+	key store.Key
+}
+
+func (s noEntry) Get(key store.Key) (*store.Entry, error) {
+	if key == s.key {
+		return nil, store.ErrNotFound
+	}
+	return s.Snapshot.Get(key)
+}
+
 // What the checker does not see it cannot refute: each of these is an error
 // that it must notice.
 // twoEntries returns an entry that m shows and one of its key that supersedes it.
@@ -267,6 +281,7 @@ func TestCheckerNotices(t *testing.T) {
 			told := &w.check.of[m.index].told
 			told.lost = map[store.Version]bool{}
 			told.held[e.Key] = held
+			w.check.calendar.floor = clock.Timestamp{} // below it nobody need tell
 			told.touched = []store.Key{e.Key}
 			m.front.Entries = oneEntry{m.front.Entries, &e}
 			w.check.showed(m)
@@ -301,6 +316,31 @@ func TestCheckerNotices(t *testing.T) {
 			s.token, s.op.machine = w.bookmarks.Seal(store.Bookmark{}.Note(v, 1)), m.index
 			w.attempt(s)
 		}, "C8"},
+		{"a floor that went back", func(t *testing.T, w *World, m *machine) {
+			m.front.Floor = clock.Timestamp{Wall: 1}
+			w.check.published(m)
+		}, "I3"},
+		{"a floor above W", func(t *testing.T, w *World, m *machine) {
+			m.front.Floor = m.front.W.Next()
+			w.check.published(m)
+		}, "I5"},
+		{"a floor that another does not cover", func(t *testing.T, w *World, m *machine) {
+			held := anEntry(t, m)
+			l := &w.check.of[1]
+			l.floor, l.marks = clock.Timestamp{}, nil
+			w.check.calendar.floor = clock.Timestamp{}
+			m.front.Floor = held.Version.Timestamp
+			w.check.everywhere(m)
+		}, "I5"},
+		{"a deletion gone too early", func(t *testing.T, w *World, m *machine) {
+			held := anEntry(t, m)
+			m.front.Entries = noEntry{m.front.Entries, held.Key}
+			w.check.read(m, m.clocks.read(w.now), held.Key, nil)
+		}, "I1"},
+		{"an origin gone that has not ended", func(t *testing.T, w *World, m *machine) {
+			m.front.Marks = m.front.Marks.Clone()[1:]
+			w.check.published(m)
+		}, "I3"},
 		{"an inbox without end", func(t *testing.T, w *World, m *machine) {
 			m.inbox = make([]input, maxInbox+w.cfg.Nodes+1)
 			w.check.bounds(m)
@@ -309,8 +349,7 @@ func TestCheckerNotices(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := calm(1)
-			for w.now < 3*time.Second {
-				w.Step()
+			for w.now < 3*time.Second && w.Step() {
 			}
 			if w.violation != nil {
 				t.Fatal(w.violation)

@@ -15,7 +15,8 @@ func (c *checker) read(m *machine, now clock.Reading, key store.Key, e *store.En
 	if err != nil {
 		held = nil
 	}
-	if newest := c.history(key).newest(m.front.Marks); newest != nil && (held == nil || held.Version.Compare(*newest) < 0) {
+	newest := c.history(key).newest(m.front.Marks, m.front.Floor)
+	if newest != nil && held != nil && held.Version.Compare(*newest) < 0 || newest != nil && held == nil && !c.collected(key, *newest, m.front.Floor) {
 		c.w.violated("I1", m, "shows %s for %v, but its watermarks cover %v", describe(held), key, *newest)
 		return
 	}
@@ -55,11 +56,12 @@ func (c *checker) written(m *machine, key store.Key, e *store.Entry) {
 	}
 }
 
-// newest returns the greatest version of the key that marks cover, or nil.
-func (h *history) newest(marks store.Watermarks) *store.Version {
+// newest returns the greatest version of the key that a replica with marks and
+// floor covers, or nil.
+func (h *history) newest(marks store.Watermarks, floor clock.Timestamp) *store.Version {
 	for i := len(h.versions) - 1; i >= 0; i-- {
 		n := &h.versions[i]
-		if marks.At(n.version.Origin) >= n.seq {
+		if covers(marks, floor, n.version.Origin, n.seq) {
 			return &n.version
 		}
 	}

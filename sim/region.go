@@ -74,7 +74,7 @@ func (c *checker) owed(m *machine, l look) {
 	if err != nil {
 		held = nil
 	}
-	if held == nil || held.Version.Compare(l.owes) < 0 {
+	if held == nil && !c.collected(l.op.key, l.owes, m.front.Floor) || held != nil && held.Version.Compare(l.owes) < 0 {
 		c.w.violated("C1", m, "answers region with %s for %v, whose write %v the region had acknowledged before the read began", describe(held), l.op.key, l.owes)
 	}
 }

@@ -96,6 +96,14 @@ func debugFields(e node.Event) []zap.Field {
 		return []zap.Field{zap.Stringer("key", e.Key), zap.Stringer("old", e.Old), zap.Stringer("new", e.New)}
 	case gossip.FloorRaised:
 		return []zap.Field{zap.Stringer("floor", e.Floor)}
+	case gossip.OriginRetired:
+		return []zap.Field{originField(e.Origin)}
+	case gossip.BelowFloor:
+		return []zap.Field{peerField(e.From), originField(e.Origin)}
+	case node.EntriesCollected:
+		return []zap.Field{zap.Int("count", e.Count)}
+	case node.EntryBelowFloor:
+		return []zap.Field{zap.Stringer("key", e.Key), zap.Stringer("version", e.Version)}
 	case node.EntriesMerged:
 		return []zap.Field{zap.Int("offered", e.Offered), zap.Int("won", e.Won)}
 	}

@@ -19,11 +19,11 @@ import (
 // in systemNamespaces, never used as it is.
 const (
 	// systemNamespaces holds the record of each namespace under its id.
-	systemNamespaces = "system/namespaces"
+	systemNamespaces = store.SystemPrefix + "namespaces"
 	// systemRenamed holds a mark under the hash of each title that a namespace
 	// was ever renamed to. Without a mark, whoever bears a title got its id from
 	// it, and is found without a scan.
-	systemRenamed = "system/renamed"
+	systemRenamed = store.SystemPrefix + "renamed"
 )
 
 const (
