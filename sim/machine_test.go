@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -231,6 +232,22 @@ func TestCheckerNotices(t *testing.T) {
 			m.front.Marks = marks
 			w.check.published(m)
 		}, "I1"},
+		{"a large value that is not whole", func(t *testing.T, w *World, m *machine) {
+			e := *anEntry(t, m)
+			e.Manifest = &store.Manifest{Upload: store.Upload{Life: 1}, Size: 10, ChunkBytes: 10, Hashes: make([]store.Hash, 1)}
+			w.check.wholeValue(m, &e)
+		}, "I1"},
+		{"an upload that stays without its entry", func(t *testing.T, w *World, m *machine) {
+			e := *anEntry(t, m)
+			large := e
+			large.Value = nil
+			large.Manifest = &store.Manifest{Upload: store.Upload{Life: 1}, Size: 10, ChunkBytes: 10, Hashes: make([]store.Hash, 1)}
+			b := m.disk.NewBatch()
+			if err := errors.Join(m.disk.Stage(large.Manifest.Upload, 0, make([]byte, 10)), b.Put(&large), b.Put(&e), b.Commit(true), b.Close()); err != nil {
+				t.Fatal(err)
+			}
+			w.check.swept()
+		}, "I6"},
 		{"a value that nobody wrote", func(t *testing.T, w *World, m *machine) {
 			w.check.written(m, store.Key{}, &store.Entry{Value: make([]byte, 20)})
 		}, "I3"},

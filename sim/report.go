@@ -43,7 +43,7 @@ type Stats struct {
 	Duplicated, Received          uint64
 	Applied                       uint64 // entries that reached a node in frames
 	Survived, Dropped             uint64 // open turns that a crash left on the disk, or did not
-	Large, Chunks                 uint64 // values that were staged, and chunks of them that another node was brought
+	Large, Chunks                 uint64 // values that were staged, and chunks of them that others fetched
 	Floors                        int    // how often the floor rose
 	InboxMost                     int    // the longest that an inbox was
 	Faults                        [faultKinds]uint64
@@ -172,6 +172,7 @@ func (r *Result) Report(took time.Duration) string {
 	line("traffic", "%d bytes a second from each node", s.SentBytes*uint64(time.Second)/uint64(max(r.At, 1))/uint64(r.Config.Nodes))
 	line("crossings", "to other regions: %s fresh frames per write, %s hedges, %s pulled",
 		s.perWrite("fresh_crossed"), s.perWrite("hedge_crossed"), s.perWrite("pull_crossed"))
+	line("large values", "%d put, %d chunks fetched", s.Large, s.Chunks)
 	line("floor", "rose %d times", s.Floors)
 	line("inboxes", "at most %d inputs", s.InboxMost)
 	line("events", "%s", s.events())

@@ -31,6 +31,7 @@ func runTwice(t *testing.T, cfg sim.Config) *sim.Result {
 
 func TestSeeds(t *testing.T) {
 	var all sim.Stats
+	var failed uint64 // fetches
 	if testing.Short() {
 		*seeds = min(*seeds, 5)
 	}
@@ -50,6 +51,9 @@ func TestSeeds(t *testing.T) {
 		all.LostDown += r.Stats.LostDown
 		all.Repeated += r.Stats.Repeated
 		all.Lost += r.Stats.Lost
+		all.Large += r.Stats.Large
+		all.Chunks += r.Stats.Chunks
+		failed += r.Stats.Count("fetch_failed")
 		all.SessionsServed += r.Stats.SessionsServed
 		all.SessionsWaited += r.Stats.SessionsWaited
 		all.SessionsRefused += r.Stats.SessionsRefused
@@ -78,6 +82,9 @@ func TestSeeds(t *testing.T) {
 		{"a message reached a machine that was down", all.LostDown},
 		{"a retry found its first try", all.Repeated},
 		{"an update was lost", all.Lost},
+		{"a large value was put", all.Large},
+		{"a chunk was fetched", all.Chunks},
+		{"a fetch failed", failed},
 		{"a session was served", all.SessionsServed},
 		{"a session had to wait", all.SessionsWaited},
 		{"a session waited in vain", all.SessionsRefused},

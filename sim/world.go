@@ -378,7 +378,11 @@ func (w *World) probe() {
 		return
 	}
 	if w.now >= w.cfg.For+w.cfg.Settle {
-		w.violated("C2", difference.machine, "%v after all was healed, %s", w.cfg.Settle, difference.sentence)
+		invariant := "C2"
+		if w.converged > 0 {
+			invariant = "I6"
+		}
+		w.violated(invariant, difference.machine, "%v after all was healed, %s", w.cfg.Settle, difference.sentence)
 		return
 	}
 	w.push(happening{at: w.now + probeInterval, kind: Probed})

@@ -40,12 +40,19 @@ const (
 type Uploads struct {
 	staging Staging
 	room    *Bodies
+	// work has a slot for each of those who hash and write at a time. A hundred that
+	// share two cores would have every read wait its turn behind them.
+	work chan struct{}
 }
+
+// maxWork is how many uploads are worked on at a time. The others wait for bytes, or
+// for the disk.
+const maxWork = 2
 
 // NewUploads returns an Uploads that has at most limit bytes in memory. Who finds no
 // room waits up to wait.
 func NewUploads(s Staging, limit int64, wait time.Duration) *Uploads {
-	return &Uploads{staging: s, room: NewBodies(limit, wait)}
+	return &Uploads{staging: s, room: NewBodies(limit, wait), work: make(chan struct{}, maxWork)}
 }
 
 // A Value is what a body held: Value or, if that was more than store.MaxInline
@@ -99,10 +106,12 @@ func (u *Uploads) stage(body io.Reader, first []byte) (Value, error) {
 			}
 			return Value{Excess: c.size + int64(len(piece)) + n}, errors.Join(err, c.discard())
 		}
-		if err := c.add(piece); err != nil {
+		u.work <- struct{}{}
+		err := c.add(piece)
+		<-u.work
+		if err != nil {
 			return Value{}, errors.Join(err, c.discard())
 		}
-		var err error
 		if piece, err = fill(body, piece[:0:pieceBytes]); err != nil && !errors.Is(err, io.EOF) {
 			return Value{}, errors.Join(unreadable(err), c.discard())
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,12 @@ type large struct {
 	next     *sync.Cond   // of current and dropping
 }
 
+// disk has a slot for each call of a staging that runs at a time, in all hosts of the
+// process. A goroutine in a system call keeps its processor for up to 10 ms: with all
+// of them at the disk, small reads would wait for that long, again and again. One is
+// left to them.
+var disk = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))
+
 // maxExpected bounds the chunks that are expected. One that is forgotten is asked
 // for again.
 const maxExpected = 1 << 12
@@ -43,6 +50,27 @@ func newLarge(s store.Staging, log *zap.Logger) (*large, error) {
 	l := &large{Staging: s, log: log, life: binary.BigEndian.Uint64(seed[:])}
 	l.next = sync.NewCond(&l.mu)
 	return l, s.Sweep()
+}
+
+// Stage implements store.Staging.
+func (l *large) Stage(u store.Upload, offset int64, data []byte) error {
+	disk <- struct{}{}
+	defer func() { <-disk }()
+	return l.Staging.Stage(u, offset, data)
+}
+
+// SyncStaged implements store.Staging.
+func (l *large) SyncStaged(u store.Upload) error {
+	disk <- struct{}{}
+	defer func() { <-disk }()
+	return l.Staging.SyncStaged(u)
+}
+
+// ReadStaged implements store.Staging.
+func (l *large) ReadStaged(u store.Upload, offset int64, buf []byte) error {
+	disk <- struct{}{}
+	defer func() { <-disk }()
+	return l.Staging.ReadStaged(u, offset, buf)
 }
 
 // NewUpload implements api.Staging.
