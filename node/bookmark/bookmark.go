@@ -32,6 +32,12 @@ const (
 // the longest names.
 const maxText = (1 + 2*10 + store.MaxMarks*(1+store.MaxNodeID+6*10) + signature) * 4 / 3
 
+// About what a bookmark takes, and each of its marks, in bytes.
+const (
+	headSize = 16 + signature
+	markSize = 80
+)
+
 // A Key signs bookmarks. All nodes of a cluster have the same one.
 type Key struct{ mac []byte }
 
@@ -46,7 +52,8 @@ func NewKey(cluster string, secret []byte) Key {
 
 // Seal returns the text of b.
 func (k Key) Seal(b store.Bookmark) string {
-	out := appendTimestamp([]byte{version}, b.Through)
+	out := append(make([]byte, 0, headSize+len(b.Marks)*markSize), version)
+	out = appendTimestamp(out, b.Through)
 	out = binary.AppendUvarint(out, uint64(len(b.Marks)))
 	for _, s := range b.Marks {
 		out = binary.AppendUvarint(out, uint64(len(s.Origin.Node)))
