@@ -73,6 +73,7 @@ type Engine struct {
 	byID    map[store.NodeID]*peer
 	regions []*region     // of the peers, sorted by name
 	now     time.Duration // Reading.Mono of the last Tick
+	wall    int64         // Reading.Wall of it, 0 if that was before 1970
 
 	own    store.Origin // this node's present origin, zero before its first write
 	spread uint64       // how far own was sent as fresh
@@ -228,7 +229,7 @@ func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error 
 // comes after the turn's other inputs: W counts what they brought. The error is
 // the store's.
 func (e *Engine) Tick(now clock.Reading) error {
-	e.now = now.Mono
+	e.now, e.wall = now.Mono, max(now.Wall, 0)
 	if err := e.cutBack(); err != nil {
 		return err
 	}

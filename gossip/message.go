@@ -95,6 +95,9 @@ type Status struct {
 	// Tally is who has what the floor may rise to next. It counts under Facts.Epoch.
 	// It is nil in an answer, and while the sender's floor is as high as it may be.
 	Tally *Tally
+	// Wall is what the sender's wall clock showed in the turn that sent this, in
+	// nanoseconds since the Unix epoch.
+	Wall int64
 }
 
 // answer reports whether s says nothing of the sender but its Marks.

@@ -52,6 +52,7 @@ type peer struct {
 	received int           // bytes of its frames since our last grant
 	progress time.Duration // when a frame of a pull last moved us on
 	askedAt  time.Duration // when the pull now being measured left; 0 if none
+	clock    peerClock     // its wall clock
 	rtt      time.Duration // from a frame or pull to its answer; 0 if unknown
 }
 
@@ -70,7 +71,7 @@ func (e *Engine) PeerUp(now clock.Reading, p Peer) {
 	i, known := e.findPeer(p.ID)
 	if known {
 		old := e.peers[i]
-		fresh.rtt, fresh.claim = old.rtt, old.claim // both stay true
+		fresh.rtt, fresh.claim, fresh.clock = old.rtt, old.claim, old.clock // all stay true
 		e.moveOut(old)
 		e.peers[i] = fresh
 	} else {

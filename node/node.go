@@ -48,10 +48,12 @@ type Node struct {
 	bound clock.Timestamp
 	past  clock.Timestamp // the bound of an earlier life
 	// member says that the node belongs to the cluster by a ledger that is saved.
-	member  bool
-	since   clock.Timestamp // where it was admitted
-	started int64           // wall time of the first turn
-	late    int64           // since when the bound is exceeded, 0 while it is kept
+	member     bool
+	since      clock.Timestamp // where it was admitted
+	started    int64           // wall time of the first turn
+	clockWrong bool            // told by ClockOff
+	wrongAt    time.Duration   // Reading.Mono of that
+	late       int64           // since when the bound is exceeded, 0 while it is kept
 
 	w     clock.Timestamp // of the last front …
 	floor clock.Timestamp // … likewise …
@@ -308,6 +310,7 @@ func (n *Node) flush() (Output, error) {
 		return Output{}, fmt.Errorf("collect messages: %w", err)
 	}
 	n.watchBound()
+	n.watchClock()
 	n.acknowledge()
 	out := Output{Messages: messages, Replies: n.replies, Drop: n.dropped()}
 	w, floor, hold, refusal := n.engine.W(), n.engine.Floor(), n.engine.Hold(), n.Ready(n.now)

@@ -23,8 +23,8 @@ type clocks struct {
 const maxDrift = 100
 
 // drawClocks draws the clocks of a machine. Offset and drift keep the wall clock
-// within a quarter of maxSkew of the truth, steps within nine twentieths: any
-// two machines stay within maxSkew.
+// within a quarter of maxSkew of the truth, and so do steps: no machine is further
+// than half of maxSkew from the others.
 func drawClocks(seed uint64, machine int, maxSkew time.Duration) clocks {
 	return clocks{
 		offset: between(Draw(seed, "clock offset", uint64(machine)), -maxSkew/5, maxSkew/5),

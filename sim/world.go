@@ -300,7 +300,7 @@ func (w *World) begin(i int) {
 		}
 	case ClockStep:
 		for _, i := range f.A {
-			w.machines[i].clocks.step(f.Amount, w.cfg.MaxSkew*2/5)
+			w.machines[i].clocks.step(f.Amount, w.cfg.MaxSkew/5)
 		}
 	case ClockJump:
 		for _, i := range f.A {

@@ -168,6 +168,9 @@ func checkVersion(v store.Version) error {
 }
 
 func checkStatus(s *gossip.Status) error {
+	if s.Wall < 0 {
+		return fmt.Errorf("wall time %d is negative", s.Wall)
+	}
 	if err := checkMarks(s.Marks); err != nil {
 		return err
 	}

@@ -260,7 +260,7 @@ func (e *Encoder) bookmark(b store.Bookmark) {
 }
 
 func (e *Encoder) status(s *gossip.Status) {
-	e.array(9)
+	e.array(10)
 	e.marks(s.Marks)
 	e.bool(s.Full)
 	e.uint(s.Hash)
@@ -270,6 +270,7 @@ func (e *Encoder) status(s *gossip.Status) {
 	e.tag(s.Tag)
 	e.tally(s.Tally)
 	e.marks(s.Taken)
+	e.uint(uint64(s.Wall))
 }
 
 func (e *Encoder) pull(p *gossip.Pull) {

@@ -76,7 +76,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a mark of an empty node id", kindStatus, with(packedStatus, "", 0, 0, 0, 0), "mark 0: an empty node id"},
 		{"a pull's marks out of order", kindPull, with(packedPull, list{fields{packedOrigin, 1}, fields{packedOrigin, 2}}, 0), "mark 1"},
 		{"a negative credit", kindPull, with(packedPull, -1, 1), "credit before"},
-		{"a status with a field too few", kindStatus, packedStatus[:8], "8 fields, the least is 9"},
+		{"a status with a field too few", kindStatus, packedStatus[:9], "9 fields, the least is 10"},
+		{"a wall clock beyond int64", kindStatus, with(packedStatus, uint64(1)<<63, 9), "wall before"},
 
 		{"another family for a closed timestamp", kindStatus, with(packedStatus, 1, 5), "closed before"},
 		{"a closed timestamp with a field too few", kindStatus, with(packedStatus, packedClosed[:2], 5), "2 fields, the least is 3"},
@@ -347,6 +348,7 @@ func TestAppendAtBounds(t *testing.T) {
 			e.Seen.Marks[0].Timestamp.Wall = int64(n)
 		})},
 		{"wall of what is seen through", 0, -1, entry(func(e *store.Entry, n int) { e.Seen.Through.Wall = int64(n) })},
+		{"wall clock of a status", 0, -1, func(n int) gossip.Message { return &gossip.Status{Wall: int64(n)} }},
 		{"wall of a row", 0, -1, func(n int) gossip.Message {
 			f := put()
 			f.Rows[0].Timestamp.Wall = int64(n)

@@ -100,7 +100,7 @@ var (
 	}
 	packedClosed = fields{8, 0, []byte{0}}
 	packedTally  = fields{7, 0, []byte{0}}
-	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed, packedTag, packedTally, list{}}
+	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed, packedTag, packedTally, list{}, 5}
 	packedPull   = fields{list{fields{packedOrigin, 1}}, 100}
 	packedEpoch  = fields{2, "a", list{fields{"a", "r", "one", 1, 0}, fields{"b", "r", "", 5, 0}}, "a", 5, 0, list{packedRegion, fields{"s", list{"c"}, 1, ""}}, list{packedEnd, fields{"e", 1, list{}}}}
 	packedRegion = fields{"r", list{"a", "b"}, 2, "c"}

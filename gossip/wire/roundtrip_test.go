@@ -262,6 +262,7 @@ func drawMessage(t *rapid.T) gossip.Message {
 			Marks: drawMarks(t), Full: rapid.Bool().Draw(t, "full"), Hash: rapid.Uint64().Draw(t, "hash"),
 			Want: rapid.Bool().Draw(t, "want"), Facts: drawFacts(t), Closed: drawClosed(t), Tag: drawTag(t), Tally: drawTally(t),
 			Taken: drawMarks(t),
+			Wall:  rapid.Int64Min(0).Draw(t, "wall"),
 		}
 	case 2:
 		return drawRoster(t)

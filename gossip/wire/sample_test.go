@@ -207,7 +207,7 @@ func samples() map[string]gossip.Message {
 		"frame-large":       large,
 		"frame-largest":     largest,
 		"status-idle":       &gossip.Status{Hash: 0x0123456789abcdef, Facts: gossip.Facts{W: at(3, 0)}},
-		"status-full":       &gossip.Status{Marks: marks(3), Full: true, Hash: math.MaxUint64, Want: true, Facts: put().Facts},
+		"status-full":       &gossip.Status{Marks: marks(3), Full: true, Hash: math.MaxUint64, Want: true, Facts: put().Facts, Wall: at(2, 0).Wall},
 		"status-closed": &gossip.Status{
 			Hash: 1, Facts: put().Facts,
 			Closed: &gossip.Closed{C: at(4, 1), Lags: []byte{0x10, 0x0f}},

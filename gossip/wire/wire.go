@@ -7,7 +7,7 @@
 //
 //	hello   [cluster, node, name, region, bulk]
 //	frame   [[origin…], from, [row…], [entry…], facts]
-//	status  [[mark…], full, hash, want, facts, closed or nil, tag, tally or nil, [mark…]]
+//	status  [[mark…], full, hash, want, facts, closed or nil, tag, tally or nil, [mark…], wall]
 //	pull    [[mark…], credit]
 //	roster  [step, number, ballot, accepted ballot, epoch or nil, region, settled, W, nearest node]
 //	view    [region, 4 × step + flags, view's id, [node…], round, config, [deaf node…], [mark…]]

@@ -42,6 +42,10 @@ func (l eventLog) write(e node.Event) {
 		l.log.Info("peer is down", peerField(e.Peer.ID), zap.String("region", e.Peer.Region))
 	case gossip.EpochAdopted:
 		l.log.Info("roster adopted", zap.Uint64("epoch", e.Number), zap.Int("members", e.Members))
+	case node.ClockOff:
+		l.log.Warn("this machine's clock is off from its peers': no writes are taken until it is right", zap.Duration("behind", e.Behind))
+	case node.ClockRight:
+		l.log.Info("this machine's clock agrees with its peers' again", zap.Duration("after", e.After))
 	case node.BoundExceeded:
 		l.log.Warn("writes older than the bound may be missing here",
 			zap.Duration("bound", e.Bound), zap.Stringer("w", e.W), zap.String("laggard", string(e.Laggard)))

@@ -89,6 +89,8 @@ func TestEventLogLevels(t *testing.T) {
 		"fetch_failed":    zap.InfoLevel,
 		"epoch_adopted":   zap.InfoLevel,
 		"bound_kept":      zap.InfoLevel,
+		"clock_right":     zap.InfoLevel,
+		"clock_off":       zap.WarnLevel,
 		"bound_exceeded":  zap.WarnLevel,
 		"origin_held":     zap.WarnLevel,
 		"message_refused": zap.WarnLevel,

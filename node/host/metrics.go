@@ -40,7 +40,7 @@ var events = []node.Event{
 	node.EntriesCollected{},
 	node.EntryBelowFloor{},
 	node.BoundExceeded{},
-	node.BoundKept{},
+	node.BoundKept{}, node.ClockOff{}, node.ClockRight{},
 	node.UpdateLost{},
 }
 

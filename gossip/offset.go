@@ -1,0 +1,77 @@
+package gossip
+
+import (
+	"slices"
+	"time"
+
+	"hearsay/clock"
+)
+
+// This file is how far this machine's wall clock is from those of its peers, by
+// the readings in their statuses.
+
+const (
+	// clockWindow is for how long a reading of a peer's clock counts, at least; at
+	// most for twice as long.
+	clockWindow = 5 * time.Second
+	// clockReadings is how many readings of a peer count: the first may be late.
+	clockReadings = 5
+)
+
+// A peerClock is what the statuses of a peer say of its wall clock. One that was
+// long on its way shows an early time; the latest shown is nearest to the truth.
+type peerClock struct {
+	latest [2]int64 // wall time at Reading.Mono 0: of this window, and of the last
+	since  time.Duration
+	read   int
+}
+
+// take takes in that the peer's clock showed wall when it sent what comes at now.
+func (c *peerClock) take(now clock.Reading, wall int64) {
+	shown := wall - int64(now.Mono)
+	if c.read == 0 || now.Mono-c.since >= clockWindow {
+		c.latest[1], c.since = c.latest[0], now.Mono
+		if c.read == 0 {
+			c.latest[1] = shown
+		}
+		c.latest[0] = shown
+	}
+	c.latest[0] = max(c.latest[0], shown)
+	c.read++
+}
+
+// offset returns by how much the peer's clock is beyond the one of now at least,
+// or behind it if that is negative, and whether enough is known. The best of its
+// readings was under way, and waited for a turn, for no longer than late.
+func (c *peerClock) offset(now clock.Reading, late time.Duration) (time.Duration, bool) {
+	if c.read < clockReadings || now.Mono-c.since > 2*clockWindow {
+		return 0, false
+	}
+	least := time.Duration(max(c.latest[0], c.latest[1]) + int64(now.Mono) - now.Wall)
+	switch {
+	case least > 0:
+		return least, true
+	case least+late < 0:
+		return least + late, true
+	}
+	return 0, true
+}
+
+// ClockOff returns by how much the median of the wall clocks, this machine's and
+// its peers', is at least beyond this machine's; behind it if that is negative.
+// Of two in the middle the nearer one counts, so that one peer alone does not
+// overrule this machine.
+func (e *Engine) ClockOff(now clock.Reading) time.Duration {
+	offsets := []time.Duration{0}
+	for _, p := range e.peers {
+		if d, known := p.clock.offset(now, max(e.rtt(p), e.cfg.UnknownRTT)); known {
+			offsets = append(offsets, d)
+		}
+	}
+	slices.Sort(offsets)
+	low, high := offsets[(len(offsets)-1)/2], offsets[len(offsets)/2]
+	if low.Abs() < high.Abs() {
+		return low
+	}
+	return high
+}

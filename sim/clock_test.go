@@ -1,0 +1,39 @@
+package sim_test
+
+import (
+	"testing"
+	"time"
+
+	"hearsay/sim"
+)
+
+// A machine whose clock jumps away from the others takes no writes until it is
+// right again: they would win over, or lose to, what others write at the same time.
+func TestClockThatIsOffTakesNoWrites(t *testing.T) {
+	const from, until = 4 * time.Second, 8 * time.Second
+	for _, amount := range []time.Duration{-2 * time.Second, 2 * time.Second} {
+		var before, within, others, after int
+		pass(t, sim.Config{
+			Seed: 1, Nodes: 5, Regions: 3, For: 14 * time.Second,
+			Faults: []sim.Fault{{ID: 1, Kind: sim.ClockJump, At: from, For: until - from, A: []int{1}, Amount: amount}},
+			Trace: func(s sim.Step) {
+				switch {
+				case s.Kind != sim.Told || s.Note != "write_accepted":
+				case s.Machine != 1 && s.At > from && s.At < until:
+					others++
+				case s.Machine != 1:
+				case s.At < from:
+					before++
+				case s.At < until:
+					within++
+				default:
+					after++
+				}
+			},
+		})
+		if before == 0 || within != 0 || others == 0 || after == 0 {
+			t.Errorf("with its clock off by %v for a while a machine took %d writes before, %d then and %d after, others %d then; want some, 0, some, some",
+				amount, before, within, after, others)
+		}
+	}
+}
