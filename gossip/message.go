@@ -96,7 +96,7 @@ type Status struct {
 	// It is nil in an answer, and while the sender's floor is as high as it may be.
 	Tally *Tally
 	// Wall is what the sender's wall clock showed in the turn that sent this, in
-	// nanoseconds since the Unix epoch.
+	// nanoseconds since the Unix epoch; 0 in most, for it costs bytes.
 	Wall int64
 }
 

@@ -17,7 +17,9 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 		e.replica.Observe(NoStream{From: from})
 		return nil
 	}
-	p.clock.take(now, s.Wall)
+	if s.Wall > 0 {
+		p.clock.take(now, s.Wall)
+	}
 	if s.Facts.Epoch < e.epoch || !e.belongs {
 		e.roster.Heard(now.Mono, from, s.Facts.Epoch)
 	}
@@ -171,7 +173,7 @@ func (e *Engine) collectStatus() {
 
 // answer returns how far p's frames brought this node, and nothing else.
 func (e *Engine) answer(p *peer) *Status {
-	s := &Status{Want: p.ask, Facts: e.facts(), Tag: e.tag(p), Wall: e.wall}
+	s := &Status{Want: p.ask, Facts: e.facts(), Tag: e.tag(p)}
 	for _, m := range p.origins {
 		if seq := e.replica.Watermarks().At(m.Origin); seq > 0 {
 			s.Marks.Set(m.Origin, seq)
@@ -201,6 +203,9 @@ func (e *Engine) status(k kind) *Status {
 	s := &Status{Marks: marks.Clone(), Full: k.full, Taken: e.taken.Clone(), Hash: e.hash, Want: k.want, Facts: e.facts(), Closed: e.word(), Tally: e.tally, Tag: k.tag, Wall: e.wall}
 	if e.round%floorEvery != 0 && !k.full {
 		s.Facts.Floor, s.Tally = clock.Timestamp{}, nil
+	}
+	if e.round%wallEvery != 0 {
+		s.Wall = 0
 	}
 	return s
 }
