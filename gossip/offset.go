@@ -13,11 +13,11 @@ import (
 const (
 	// clockWindow is for how long a reading of a peer's clock counts, at least; at
 	// most for twice as long.
-	clockWindow = 5 * time.Second
+	clockWindow = 10 * time.Second
 	// wallEvery is in one of how many statuses a node says what its clock shows.
-	wallEvery = 5
+	wallEvery = 15
 	// clockReadings is how many readings of a peer count: the first may be late.
-	clockReadings = 3
+	clockReadings = 2
 )
 
 // A peerClock is what the statuses of a peer say of its wall clock. One that was

@@ -10,11 +10,11 @@ import (
 // A machine whose clock jumps away from the others takes no writes until it is
 // right again: they would win over, or lose to, what others write at the same time.
 func TestClockThatIsOffTakesNoWrites(t *testing.T) {
-	const from, until = 4 * time.Second, 8 * time.Second
+	const from, until = 9 * time.Second, 13 * time.Second
 	for _, amount := range []time.Duration{-2 * time.Second, 2 * time.Second} {
 		var before, within, others, after int
 		pass(t, sim.Config{
-			Seed: 1, Nodes: 5, Regions: 3, For: 14 * time.Second,
+			Seed: 1, Nodes: 5, Regions: 3, For: 19 * time.Second,
 			Faults: []sim.Fault{{ID: 1, Kind: sim.ClockJump, At: from, For: until - from, A: []int{1}, Amount: amount}},
 			Trace: func(s sim.Step) {
 				switch {

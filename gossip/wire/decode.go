@@ -240,7 +240,7 @@ func (c *cursor) seen(origins []store.Origin) store.Bookmark {
 
 func (c *cursor) status() (*gossip.Status, error) {
 	s := &gossip.Status{}
-	unknown := c.open("status", 10)
+	unknown := c.open("status", 9)
 	s.Marks = c.marks()
 	s.Full = c.bool("full")
 	s.Hash = c.uint("hash", math.MaxUint64)
@@ -250,7 +250,10 @@ func (c *cursor) status() (*gossip.Status, error) {
 	s.Tag = c.tag()
 	s.Tally = c.tally()
 	s.Taken = c.marks()
-	s.Wall = int64(c.uint("wall", math.MaxInt64))
+	if unknown > 0 {
+		unknown--
+		s.Wall = int64(c.uint("wall", math.MaxInt64))
+	}
 	return s, c.done("status", unknown, func() error { return checkStatus(s) })
 }
 

@@ -260,7 +260,11 @@ func (e *Encoder) bookmark(b store.Bookmark) {
 }
 
 func (e *Encoder) status(s *gossip.Status) {
-	e.array(10)
+	if s.Wall == 0 {
+		e.array(9)
+	} else {
+		e.array(10)
+	}
 	e.marks(s.Marks)
 	e.bool(s.Full)
 	e.uint(s.Hash)
@@ -270,7 +274,9 @@ func (e *Encoder) status(s *gossip.Status) {
 	e.tag(s.Tag)
 	e.tally(s.Tally)
 	e.marks(s.Taken)
-	e.uint(uint64(s.Wall))
+	if s.Wall != 0 {
+		e.uint(uint64(s.Wall))
+	}
 }
 
 func (e *Encoder) pull(p *gossip.Pull) {

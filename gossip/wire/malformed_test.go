@@ -76,7 +76,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a mark of an empty node id", kindStatus, with(packedStatus, "", 0, 0, 0, 0), "mark 0: an empty node id"},
 		{"a pull's marks out of order", kindPull, with(packedPull, list{fields{packedOrigin, 1}, fields{packedOrigin, 2}}, 0), "mark 1"},
 		{"a negative credit", kindPull, with(packedPull, -1, 1), "credit before"},
-		{"a status with a field too few", kindStatus, packedStatus[:9], "9 fields, the least is 10"},
+		{"a status with a field too few", kindStatus, packedStatus[:8], "8 fields, the least is 9"},
 		{"a wall clock beyond int64", kindStatus, with(packedStatus, uint64(1)<<63, 9), "wall before"},
 
 		{"another family for a closed timestamp", kindStatus, with(packedStatus, 1, 5), "closed before"},

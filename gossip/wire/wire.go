@@ -7,7 +7,7 @@
 //
 //	hello   [cluster, node, name, region, bulk]
 //	frame   [[origin…], from, [row…], [entry…], facts]
-//	status  [[mark…], full, hash, want, facts, closed or nil, tag, tally or nil, [mark…], wall]
+//	status  [[mark…], full, hash, want, facts, closed or nil, tag, tally or nil, [mark…], (wall)]
 //	pull    [[mark…], credit]
 //	roster  [step, number, ballot, accepted ballot, epoch or nil, region, settled, W, nearest node]
 //	view    [region, 4 × step + flags, view's id, [node…], round, config, [deaf node…], [mark…]]
@@ -51,6 +51,8 @@
 // An entry without a value is a tombstone. A live entry always has one, perhaps
 // of no bytes: a nil Value of a live entry decodes as an empty one. No request is
 // nil, and so is knowing nothing or having seen nothing.
+//
+// A wall clock is left out where it is not said.
 //
 // A field is only ever added at the end of its array. Decoders skip fields that
 // they do not know, so nodes of two releases can talk; but what a node skips it
