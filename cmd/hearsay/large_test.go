@@ -89,7 +89,7 @@ func (c *cluster) putLarge(t *testing.T, most *atomic.Int64) {
 	watch, over := context.WithCancel(ctx)
 	go func() {
 		defer close(watched)
-		watchResident(t, watch, most)
+		watchResident(watch, t, most)
 	}()
 	defer func() {
 		over()
@@ -131,7 +131,7 @@ func readsBeside(t *testing.T, nodes []*host.Host, f func()) *latencies {
 	var took latencies
 	var readers sync.WaitGroup
 	for _, h := range nodes {
-		readers.Go(func() { took.read(t, ctx, h) })
+		readers.Go(func() { took.read(ctx, t, h) })
 	}
 	f()
 	stop()
@@ -187,7 +187,7 @@ type latencies struct {
 }
 
 // read reads small values at h, two hundred a second, until ctx ends.
-func (l *latencies) read(t *testing.T, ctx context.Context, h *host.Host) {
+func (l *latencies) read(ctx context.Context, t *testing.T, h *host.Host) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for i := 0; ; i++ {
@@ -217,7 +217,7 @@ func (l *latencies) at(percent int) time.Duration {
 }
 
 // watchResident notes the most that the process takes until ctx ends.
-func watchResident(t *testing.T, ctx context.Context, most *atomic.Int64) {
+func watchResident(ctx context.Context, t *testing.T, most *atomic.Int64) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {

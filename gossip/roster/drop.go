@@ -158,8 +158,7 @@ func (r *Roster) admits(drop []store.NodeID) []Member {
 	members := without(r.ledger.Epoch.Members, drop)
 	var admit []Member
 	for _, n := range r.newcomers {
-		taken := func(m Member) bool { return n.replaces(m) }
-		if !r.silent(n.Node) && !slices.ContainsFunc(members, taken) && !slices.ContainsFunc(admit, taken) {
+		if !r.silent(n.Node) && !slices.ContainsFunc(members, n.replaces) && !slices.ContainsFunc(admit, n.replaces) {
 			admit = append(admit, n)
 		}
 	}

@@ -83,7 +83,7 @@ func TestLookSaysWhetherItIsStale(t *testing.T) {
 			t.Errorf("to a read that refuses stale answers it says %v after %v, want a refusal after 2s", err, time.Since(start))
 		}
 		go func() {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			b.AnswerRegion()
 		}()
 		if got, err := lookAt(t, b, "refuse"); got != "region" || err != nil {

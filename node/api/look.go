@@ -93,18 +93,18 @@ func demanded(r *http.Request, b Backend) (d demand, err error) {
 
 // unmet returns why v will not do, nil if it will. No later view will do either
 // if final.
-func (d *demand) unmet(v *kv.View) (err error, final bool) {
+func (d *demand) unmet(v *kv.View) (final bool, err error) {
 	if err := v.Front.Serve(v.Now, d.seen); err != nil {
-		return unserved(err, d.wait), !errors.Is(err, node.ErrBehind)
+		return !errors.Is(err, node.ErrBehind), unserved(err, d.wait)
 	}
 	stale, known := v.Front.Staleness(v.Now)
 	if d.limited && (!known || stale > d.limit) {
-		return tooStale(stale, known, d.limit, d.wait), false
+		return false, tooStale(stale, known, d.limit, d.wait)
 	}
 	if d.region && !v.Front.Region(v.Now) {
-		return notRegion(d.wait), false
+		return false, notRegion(d.wait)
 	}
-	return nil, false
+	return false, nil
 }
 
 // await returns a view that d is met by. It shows each that it looks at to shown.
@@ -118,7 +118,7 @@ func (d *demand) await(r *http.Request, b Backend, shown func(*kv.View)) (*kv.Vi
 		wake := next()
 		v := b.View()
 		shown(v)
-		unmet, final := d.unmet(v)
+		final, unmet := d.unmet(v)
 		if unmet == nil {
 			return v, nil
 		}

@@ -60,9 +60,9 @@ func TestLookWaitsForWhatTheBookmarkNames(t *testing.T) {
 			}
 			found <- err
 		}()
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 		h.put(t) // another front, without the write
-		time.Sleep(20 * time.Millisecond)
+		<-time.After(20 * time.Millisecond)
 		h.writes.Store(2)
 		h.put(t)
 		if err := <-found; err != nil {
