@@ -60,6 +60,10 @@ type Config struct {
 	// passed. It is the same in all of a cluster. 0 is none: everything is kept for
 	// ever, so that who is far behind, or new, can catch up by logs.
 	Sweep int
+	// RepairInterval is the time between two comparisons of content with a peer, each
+	// begun by this node, and Scrub how many buckets of its own it looks through then.
+	RepairInterval time.Duration
+	Scrub          int
 	// MaxOrigins bounds the origins that a peer is believed to hold, and those
 	// that this node relays.
 	MaxOrigins int
@@ -102,6 +106,8 @@ func DefaultConfig() Config {
 		FloorAge:       10 * time.Minute,
 		FloorStep:      time.Minute,
 		MaxRows:        1_000_000,
+		RepairInterval: time.Minute,
+		Scrub:          1,
 		MaxOrigins:     1 << 16,
 		FetchWindow:    4 << 20,
 		FetchTimeout:   10 * time.Second,
@@ -125,6 +131,7 @@ func (c Config) Validate() error {
 		{"PullTimeout", c.PullTimeout},
 		{"Hedge", c.Hedge},
 		{"UnknownRTT", c.UnknownRTT},
+		{"RepairInterval", c.RepairInterval},
 		{"FloorAge", c.FloorAge},
 		{"FloorStep", c.FloorStep},
 		{"FetchTimeout", c.FetchTimeout},
@@ -153,6 +160,7 @@ func (c Config) Validate() error {
 		{"FreshWindow", c.FreshWindow},
 		{"TurnBytes", c.TurnBytes},
 		{"MaxRows", c.MaxRows},
+		{"Scrub", c.Scrub},
 		{"MaxOrigins", c.MaxOrigins},
 		{"FetchWindow", int(c.FetchWindow)},
 		{"MaxWants", c.MaxWants},

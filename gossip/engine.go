@@ -46,6 +46,17 @@ type Replica interface {
 	Collect(floor clock.Timestamp, limit int) (more bool, err error)
 	// Keep remembers k over a restart, once the turn is committed.
 	Keep(k Kept) error
+	// Cleared reports whether nothing that is committed lies beyond its origin's end.
+	Cleared() bool
+	// Digest and Bucket read what is committed; see store.Store.
+	Digest() ([]store.Bucket, error)
+	Bucket(i int) ([]*store.Entry, error)
+	// Recount has the digest of bucket i say what its entries are, and reports
+	// whether it did not. It reports not done where the turn has written something.
+	Recount(i int) (bad, done bool, err error)
+	// Mend merges e, which is in no stream, and reports whether it is now the
+	// replica's. With instead set it also replaces one of its version that differs.
+	Mend(now clock.Reading, e *store.Entry, instead bool) (mended bool, err error)
 	Observe(e Event)
 }
 
@@ -130,6 +141,10 @@ type Engine struct {
 	round      uint64        // counts when statuses were due
 	nextStatus time.Duration // Reading.Mono
 
+	nextRepair time.Duration // Reading.Mono
+	scrubbed   int           // the next bucket to look at
+	bad        map[int]bool  // buckets whose entries were not what the digest said
+
 	first int  // whose open streams go first in the next Collect
 	more  bool // open streams have credit that the last Collect did not use
 	out   []Envelope
@@ -147,6 +162,8 @@ func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger
 		replica:    r,
 		ledgers:    seats,
 		ahead:      map[store.Origin]span{},
+		bad:        map[int]bool{},
+		nextRepair: time.Duration(draw("repair phase", hashText(string(self.ID)), 0) % uint64(cfg.RepairInterval)),
 		byID:       map[store.NodeID]*peer{},
 		w:          kept.W,
 		floor:      kept.Floor,
@@ -209,6 +226,8 @@ func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error 
 		return e.receiveStatus(now, from, m)
 	case *Pull:
 		e.receivePull(from, m)
+	case *Repair:
+		return e.receiveRepair(now, from, m)
 	case *Roster:
 		e.roster.Receive(now.Mono, from, &m.Message)
 	case *View:
@@ -230,6 +249,9 @@ func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error 
 // the store's.
 func (e *Engine) Tick(now clock.Reading) error {
 	e.now, e.wall = now.Mono, max(now.Wall, 0)
+	if err := e.tickRepair(now); err != nil {
+		return err
+	}
 	if err := e.cutBack(); err != nil {
 		return err
 	}
@@ -271,7 +293,7 @@ func (e *Engine) NextTick() time.Duration {
 	if e.more || e.cut < e.durable || e.sweeping() {
 		return 0
 	}
-	next := e.nextCrossing(min(e.nextStatus, e.roster.NextTick(), e.nextWants()))
+	next := e.nextCrossing(min(e.nextStatus, e.nextRepair, e.roster.NextTick(), e.nextWants()))
 	next = e.nextOffers(next)
 	for i := range e.lacks {
 		next = min(next, e.deadline(&e.lacks[i]))

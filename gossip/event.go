@@ -95,6 +95,28 @@ type (
 		From   store.NodeID
 		Origin store.Origin
 	}
+	// BucketBad says that entries of this node's disk are not those that it had put
+	// there. What is wrong is taken from others.
+	BucketBad struct{ Bucket int }
+	// ReplicasDiffer says that this node and a peer hold different entries though
+	// both miss nothing: a fault of a disk or of this program. Here and There count
+	// the entries that one has and the other has not, or not so.
+	ReplicasDiffer struct {
+		Peer        store.NodeID
+		Bucket      int
+		Here, There int
+	}
+	// EntryMended says that an entry was taken from a peer that differed.
+	EntryMended struct {
+		Peer store.NodeID
+		Key  store.Key
+	}
+	// MendRefused says that a peer has an entry at or below the floor that differs from
+	// what is here. It may have been collected here, so an operator has to decide.
+	MendRefused struct {
+		Peer store.NodeID
+		Key  store.Key
+	}
 	// MessageRefused says that a message made no sense here and was dropped.
 	MessageRefused struct {
 		From store.NodeID
@@ -128,4 +150,8 @@ func (FloorRaised) EventName() string    { return "floor_raised" }
 func (FetchFailed) EventName() string    { return "fetch_failed" }
 func (OriginRetired) EventName() string  { return "origin_retired" }
 func (BelowFloor) EventName() string     { return "below_floor" }
+func (BucketBad) EventName() string      { return "bucket_bad" }
+func (ReplicasDiffer) EventName() string { return "replicas_differ" }
+func (EntryMended) EventName() string    { return "entry_mended" }
+func (MendRefused) EventName() string    { return "mend_refused" }
 func (MessageRefused) EventName() string { return "message_refused" }

@@ -113,7 +113,7 @@ func TestFloorAndWSurviveARestart(t *testing.T) {
 func TestFloorCountsMembersBehindOthers(t *testing.T) {
 	cfg := floorConfig()
 	cfg.FloorAge, cfg.FloorStep = 4*time.Second, 2*time.Second
-	n := newNet(t, cfg, append(region(20), "b1", "b2", "c1")...)
+	n := newNet(t, cfg, region(20)...)
 	n.sites[0].Roster().Found()
 	n.admit()
 	n.run(5 * time.Second)

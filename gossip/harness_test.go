@@ -1,6 +1,7 @@
 package gossip_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
@@ -24,6 +25,11 @@ type replica struct {
 	skew    int64 // of its clock, in nanoseconds
 	last    int64 // wall time of the last timestamp given
 	ledger  roster.Ledger
+	rotten  map[int]bool // buckets that a look will find bad
+	strays  bool         // something lies beyond its origin's end
+	// Of many entries, counted once.
+	digest  []store.Bucket
+	buckets map[int][]*store.Entry
 	kept    gossip.Kept
 	seats   []gossip.Seat
 	paths   []gossip.Via // of the frames applied
@@ -192,7 +198,7 @@ type site struct {
 // A net carries messages between sites, in order and at once, except for those
 // that lose says are lost or delay says are late.
 type net struct {
-	t     *testing.T
+	t     testing.TB
 	cfg   gossip.Config
 	now   clock.Reading
 	sites []*site
@@ -226,7 +232,7 @@ func eager() gossip.Config {
 
 // newNet returns sites of the given names in regions "name[0]", all peers of
 // each other.
-func newNet(t *testing.T, cfg gossip.Config, names ...string) *net {
+func newNet(t testing.TB, cfg gossip.Config, names ...string) *net {
 	t.Helper()
 	n := &net{t: t, cfg: cfg, now: clock.Reading{Wall: 1e18}}
 	for _, name := range names {
@@ -408,4 +414,46 @@ func (n *net) behindAtMost(s *site, most time.Duration) {
 	if got := n.behind(s); got > most {
 		n.t.Errorf("W of %s is %v behind, want at most %v", s.peer.ID, got, most)
 	}
+}
+
+func (r *replica) Cleared() bool { return !r.strays }
+
+func (r *replica) Digest() ([]store.Bucket, error) {
+	if r.buckets != nil {
+		return r.digest, nil
+	}
+	digest := make([]store.Bucket, store.Buckets)
+	for key, e := range r.entries {
+		digest[key.Bucket()].Replace(nil, e)
+	}
+	return digest, nil
+}
+
+func (r *replica) Bucket(i int) ([]*store.Entry, error) {
+	if r.buckets != nil {
+		return slices.DeleteFunc(slices.Clone(r.buckets[i]), func(e *store.Entry) bool { return r.entries[e.Key] != e }), nil
+	}
+	var found []*store.Entry
+	for key, e := range r.entries {
+		if key.Bucket() == i {
+			found = append(found, e)
+		}
+	}
+	slices.SortFunc(found, func(a, b *store.Entry) int { return cmp.Compare(a.Key.Place(), b.Key.Place()) })
+	return found, nil
+}
+
+func (r *replica) Recount(i int) (bad, done bool, err error) {
+	bad = r.rotten[i]
+	delete(r.rotten, i)
+	return bad, true, nil
+}
+
+func (r *replica) Mend(_ clock.Reading, e *store.Entry, instead bool) (bool, error) {
+	old := r.entries[e.Key]
+	if e.Supersedes(old) || instead && old.Version == e.Version && old.Fingerprint() != e.Fingerprint() {
+		r.entries[e.Key] = e
+		return true, nil
+	}
+	return false, nil
 }

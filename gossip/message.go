@@ -179,6 +179,7 @@ type Has struct{ Upload store.Upload }
 func (*Frame) message()  {}
 func (*Status) message() {}
 func (*Pull) message()   {}
+func (*Repair) message() {}
 func (*Roster) message() {}
 func (*Fetch) message()  {}
 func (*Chunk) message()  {}

@@ -168,3 +168,55 @@ func (n *Node) meet(loser, winner *store.Entry) {
 		n.observe(e)
 	}
 }
+
+func (r replica) Cleared() bool { return !r.n.sweep.due && len(r.n.strays) == 0 }
+
+func (r replica) Digest() ([]store.Bucket, error) { return r.n.store.Digest() }
+
+func (r replica) Bucket(i int) ([]*store.Entry, error) { return r.n.store.Bucket(i) }
+
+func (r replica) Recount(i int) (bad, done bool, err error) {
+	if r.n.batch != nil {
+		return false, false, nil
+	}
+	digest, err := r.Digest()
+	if err != nil {
+		return false, false, fmt.Errorf("read digest: %w", err)
+	}
+	entries, err := r.Bucket(i)
+	if err != nil {
+		return false, false, fmt.Errorf("read bucket %d: %w", i, err)
+	}
+	counted := store.Bucket{Newest: digest[i].Newest}
+	for _, e := range entries {
+		counted.Replace(nil, e)
+	}
+	if counted.Equal(digest[i]) {
+		return false, true, nil
+	}
+	if err := r.n.open().SetBucket(i, counted); err != nil {
+		return false, false, fmt.Errorf("recount bucket %d: %w", i, err)
+	}
+	return true, true, nil
+}
+
+// Mend leaves large values alone: their chunks would have to come too.
+func (r replica) Mend(now clock.Reading, e *store.Entry, instead bool) (bool, error) {
+	if e.Manifest != nil {
+		return false, nil
+	}
+	old, err := r.n.current(e.Key)
+	if err != nil {
+		return false, err
+	}
+	same := old != nil && old.Version == e.Version
+	switch {
+	case !instead, !same && !r.n.engine.Passed(e.Version.Timestamp):
+		outcome, err := r.merge(now, e)
+		return outcome == mergeWon, err
+	case r.n.excluded(e), same && old.Fingerprint() == e.Fingerprint(), !same && !e.Supersedes(old):
+		return false, nil
+	}
+	// Below the floor too: the peer has collected what it would collect, and kept e.
+	return true, r.n.put(old, e)
+}

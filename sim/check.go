@@ -41,6 +41,7 @@ type checker struct {
 	limits   gossip.Config
 	epoch    roster.Epoch             // the latest that any node has
 	by       map[store.Version]author // of writes
+	rotten   bool                     // a disk was spoilt
 }
 
 // An author is the client and the operation that made a write.
@@ -276,6 +277,15 @@ func (c *checker) met(m *machine, f *gossip.Frame) {
 		if e.Version.Compare(store.Version{Timestamp: row.Timestamp, Origin: f.Origin}) < 0 {
 			c.w.violated("I1", m, "receives %s for write %d of %v at %v, which it does not supersede", describe(e), seq, f.Origin, row.Timestamp)
 			return
+		}
+	}
+}
+
+// mended checks the entries that a machine is offered beside all streams.
+func (c *checker) mended(m *machine, r *gossip.Repair) {
+	for _, e := range r.Entries {
+		if c.find(e.Version.Origin, e.Seq) != nil {
+			c.reached(m, e)
 		}
 	}
 }

@@ -26,10 +26,15 @@ const (
 	FalseAlarm                  // machines B believe that machines A are gone
 	Wipe                        // machine A loses its disk, and comes back at the end as another node of its name
 	Forget                      // machine B is told to have the cluster forget machine A, whatever that does
-	faultKinds
+	drawnKinds                  // the ones above make up plans
+
+	// Rot is on top, for what a machine shows then breaks promises until it is mended:
+	// the disks of machines A lose an entry or, with Permille, hold another value.
+	Rot        = drawnKinds
+	faultKinds = Rot + 1
 )
 
-var faultNames = [faultKinds]string{"crash", "pause", "cut one way", "cut region", "loss", "duplicate", "reorder", "clock step", "clock jump", "false alarm", "wipe", "forget"}
+var faultNames = [faultKinds]string{"crash", "pause", "cut one way", "cut region", "loss", "duplicate", "reorder", "clock step", "clock jump", "false alarm", "wipe", "forget", "rot"}
 
 func (k FaultKind) String() string { return faultNames[k] }
 
@@ -81,7 +86,7 @@ const slot = 4 * time.Second
 func (cfg Config) Plan() []Fault {
 	cfg = cfg.withDefaults()
 	var plan []Fault
-	for kind := range faultKinds {
+	for kind := range drawnKinds {
 		if happens(Draw(cfg.Seed, "swarm", uint64(kind)), 500) {
 			continue
 		}

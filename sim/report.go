@@ -44,6 +44,7 @@ type Stats struct {
 	Applied                       uint64 // entries that reached a node in frames
 	Survived, Dropped             uint64 // open turns that a crash left on the disk, or did not
 	Large, Chunks                 uint64 // values that were staged, and chunks of them that others fetched
+	Buckets                       uint64 // comparisons of all buckets of two machines
 	Floors                        int    // how often the floor rose
 	InboxMost                     int    // the longest that an inbox was
 	Faults                        [faultKinds]uint64

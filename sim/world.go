@@ -265,6 +265,9 @@ func (w *World) receive(m *machine, now clock.Reading, in *input) {
 		return
 	}
 	w.stats.Received++
+	if r, ok := message.(*gossip.Repair); ok {
+		w.check.mended(m, r)
+	}
 	if f, ok := message.(*gossip.Frame); ok {
 		w.stats.Applied += uint64(len(f.Entries))
 		w.check.met(m, f)
@@ -288,6 +291,7 @@ func (w *World) begin(i int) {
 		return
 	}
 	w.lasting[i] = true
+	w.check.buckets()
 	w.stats.Faults[f.Kind]++
 	switch f.Kind {
 	case Crash:
@@ -312,6 +316,10 @@ func (w *World) begin(i int) {
 		w.wipe(w.machines[f.A[0]], f)
 	case Forget:
 		w.deliver(w.machines[f.B[0]], input{kind: Forgotten, other: f.A[0]})
+	case Rot:
+		for _, i := range f.A {
+			w.rot(w.machines[i], f)
+		}
 	default:
 		w.network.faults = append(w.network.faults, f)
 		w.suspectCut(f)
@@ -335,7 +343,7 @@ func (w *World) end(i int) {
 			w.resume(w.machines[i])
 			w.meet(w.machines[i], f.ID, true)
 		}
-	case ClockStep, Forget: // are for good
+	case ClockStep, Forget, Rot: // are for good
 	case ClockJump:
 		for _, i := range f.A {
 			w.machines[i].clocks.jump -= f.Amount
@@ -360,8 +368,30 @@ func (w *World) heal() {
 // probeInterval is how exactly the time to convergence is told.
 const probeInterval = 20 * time.Millisecond
 
+// rot spoils the first live entry of m from a drawn key on.
+func (w *World) rot(m *machine, f *Fault) {
+	order := w.check.order
+	for i := range order {
+		key := order[(f.ID+uint64(i))%uint64(len(order))].key
+		e, err := m.disk.Get(key)
+		if err != nil || e.Tombstone {
+			continue
+		}
+		w.check.rotten = true
+		if f.Permille == 0 {
+			m.disk.Rot(key, nil)
+			return
+		}
+		spoilt := *e
+		spoilt.Value = append([]byte("rotten "), e.Value...)
+		m.disk.Rot(key, &spoilt)
+		return
+	}
+}
+
 // probe ends the run when all replicas agree, or have had time enough to.
 func (w *World) probe() {
+	w.check.buckets()
 	difference := w.check.difference()
 	if difference == nil && w.converged == 0 {
 		w.converged = w.now - w.cfg.For

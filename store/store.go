@@ -74,6 +74,9 @@ type Batch interface {
 	Trim(origin Origin, seq uint64) error
 	// Forget drops origin's watermark and all of its log.
 	Forget(origin Origin) error
+	// SetBucket makes c what the digest says of bucket i, which follows what is put
+	// by itself. It is for one that does not tell the truth any more.
+	SetBucket(i int, c Bucket) error
 	// SetMemo makes value the memo of that name. The batch keeps value.
 	SetMemo(name string, value []byte) error
 	// Commit applies the batch as a whole. With sync set it returns once this and
@@ -105,6 +108,12 @@ type Store interface {
 	// Memo returns the memo of that name, nil if it was never set: something
 	// short that the node itself must not forget.
 	Memo(name string) ([]byte, error)
+	// Digest returns what all committed entries are, bucket by bucket. It is valid
+	// until the next commit and must not be changed.
+	Digest() ([]Bucket, error)
+	// Bucket returns the entries of bucket i as they are, by place, whatever the
+	// digest says of them.
+	Bucket(i int) ([]*Entry, error)
 	NewBatch() Batch
 	Snapshot() (Snapshot, error)
 	Close() error

@@ -39,6 +39,8 @@ func Decode(frame []byte) (gossip.Message, error) {
 		m, err = c.status()
 	case kindPull:
 		m, err = c.pull()
+	case kindRepair:
+		m, err = c.repair()
 	case kindRoster:
 		m, err = c.roster()
 	case kindView:
@@ -93,8 +95,14 @@ func (c *cursor) done(what string, unknown int, check func() error) error {
 }
 
 func (c *cursor) frame() (*gossip.Frame, error) {
-	f := &gossip.Frame{}
-	unknown := c.open("frame", 5)
+	f, unknown := c.frameBody()
+	return f, c.done("frame", unknown, func() error { return checkFrame(f, nil) })
+}
+
+// frameBody reads the known fields of a frame and returns how many follow.
+func (c *cursor) frameBody() (f *gossip.Frame, unknown int) {
+	f = &gossip.Frame{}
+	unknown = c.open("frame", 5)
 	origins := c.origins()
 	if len(origins) > 0 {
 		f.Origin = origins[0]
@@ -103,7 +111,7 @@ func (c *cursor) frame() (*gossip.Frame, error) {
 	f.Rows = c.rows()
 	c.entries(f, origins)
 	f.Facts = c.facts()
-	return f, c.done("frame", unknown, func() error { return checkFrame(f, nil) })
+	return f, unknown
 }
 
 func (c *cursor) origins() []store.Origin {

@@ -22,6 +22,7 @@ type Encoder struct {
 	origins []store.Origin
 	index   map[store.Origin]int // into origins
 	seen    map[store.Key]struct{}
+	lone    gossip.Frame // of one entry
 }
 
 // byRow marks an entry whose version is that of its row.
@@ -56,6 +57,9 @@ func (e *Encoder) Append(dst []byte, m gossip.Message) ([]byte, error) {
 	case *gossip.Pull:
 		e.begin(dst, kindPull)
 		e.pull(m)
+	case *gossip.Repair:
+		e.begin(dst, kindRepair)
+		e.repair(m)
 	case *gossip.Roster:
 		e.begin(dst, kindRoster)
 		e.roster(m)
@@ -94,6 +98,8 @@ func (e *Encoder) check(m gossip.Message) error {
 		return checkStatus(m)
 	case *gossip.Pull:
 		return checkPull(m)
+	case *gossip.Repair:
+		return checkRepair(m)
 	case *gossip.Roster:
 		return checkRoster(m)
 	case *gossip.View:

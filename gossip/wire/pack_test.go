@@ -99,6 +99,7 @@ var (
 		packedFacts,
 	}
 	packedClosed = fields{8, 0, []byte{0}}
+	packedRepair = fields{3, 1, 0, 2, 0, 0xabcd, 4, list{}, list{}, list{}, list{7}, 1}
 	packedTally  = fields{7, 0, []byte{0}}
 	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed, packedTag, packedTally, list{}, 5}
 	packedPull   = fields{list{fields{packedOrigin, 1}}, 100}
@@ -120,6 +121,7 @@ const (
 	kindPull   = 4
 	kindRoster = 5
 	kindView   = 6
+	kindRepair = 24
 )
 
 // decodeAny decodes a frame of any kind.

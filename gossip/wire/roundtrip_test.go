@@ -253,8 +253,36 @@ func drawView(t *rapid.T) *gossip.View {
 	}
 }
 
+func drawRepair(t *rapid.T) *gossip.Repair {
+	m := &gossip.Repair{
+		Step: gossip.RepairStep(rapid.IntRange(int(gossip.Sums), int(gossip.Differences)).Draw(t, "step")), Depth: 4,
+		Epoch: rapid.Uint64().Draw(t, "epoch"), Floor: drawTimestamp(t), Through: drawTimestamp(t), Prefix: uint16(rapid.Uint8().Draw(t, "prefix")),
+	}
+	switch m.Step {
+	case gossip.Sums:
+		m.Depth = uint8(rapid.IntRange(2, 3).Draw(t, "depth"))
+		m.Sums = rapid.SliceOfN(rapid.Uint64(), 16, 16).Draw(t, "sums")
+	case gossip.Items:
+		for range rapid.IntRange(0, 3).Draw(t, "items") {
+			m.Items = append(m.Items, gossip.Item{Place: rapid.Uint64().Draw(t, "place"), Print: rapid.Uint64().Draw(t, "print")})
+		}
+	case gossip.Differences:
+		for _, e := range drawFrame(t).Entries {
+			if e.Seq > 0 {
+				m.Entries = append(m.Entries, e)
+			}
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "wants") {
+			m.Wants = append(m.Wants, rapid.Uint64().Draw(t, "want"))
+		}
+	}
+	return m
+}
+
 func drawMessage(t *rapid.T) gossip.Message {
-	switch rapid.IntRange(0, 8).Draw(t, "kind") {
+	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	case 9:
+		return drawRepair(t)
 	case 0:
 		return drawFrame(t)
 	case 1:

@@ -196,6 +196,12 @@ func samples() map[string]gossip.Message {
 	again := viewed()
 	again.Step, again.View.Nodes, again.Granted, again.Known, again.Marks = view.Ask, nil, false, true, nil
 	return map[string]gossip.Message{
+		"repair-sums":  &gossip.Repair{Step: gossip.Sums, Epoch: 7, Floor: at(1, 0), Through: at(2, 0), Prefix: 0xab, Depth: 2, Sums: sums()},
+		"repair-items": &gossip.Repair{Step: gossip.Items, Prefix: 0xabcd, Depth: 4, Items: []gossip.Item{{Place: 0xabcd << 48, Print: 7}}},
+		"repair-differences": &gossip.Repair{
+			Step: gossip.Differences, Prefix: 0xabcd, Depth: 4, Wants: []uint64{0xabcd << 48, math.MaxUint64},
+			Entries: []*store.Entry{mixed.Entries[1], mixed.Entries[2], deleted.Entries[0]},
+		},
 		"view-answer":       viewed(),
 		"view-ask":          again,
 		"roster-settled":    promise,
@@ -251,4 +257,12 @@ func encodeHello(t testing.TB, h wire.Hello) []byte {
 		t.Fatalf("AppendHello(%+v): %v", h, err)
 	}
 	return b[4:]
+}
+
+func sums() []uint64 {
+	sums := make([]uint64, 16)
+	for i := range sums {
+		sums[i] = uint64(i) << 60
+	}
+	return sums
 }

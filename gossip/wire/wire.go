@@ -9,6 +9,7 @@
 //	frame   [[origin…], from, [row…], [entry…], facts]
 //	status  [[mark…], full, hash, want, facts, closed or nil, tag, tally or nil, [mark…], (wall)]
 //	pull    [[mark…], credit]
+//	repair  [step, floor wall, floor logical, through wall, through logical, prefix, depth, [sum…], [item…], [frame…], [want…], epoch]
 //	roster  [step, number, ballot, accepted ballot, epoch or nil, region, settled, W, nearest node]
 //	view    [region, 4 × step + flags, view's id, [node…], round, config, [deaf node…], [mark…]]
 //	fetch   [[piece…]]
@@ -18,6 +19,7 @@
 //
 //	origin  [node, start wall, start logical, nonce]
 //	mark    [origin, seq]
+//	item    [place, print]
 //	row     [entry, wall, logical]
 //	entry   [version, namespace, name, value, metadata, expires, request, known, seen]
 //	version [origin, seq, wall, logical]
@@ -47,6 +49,8 @@
 //
 // A manifest in place of the value is [upload, size, chunk bytes, hashes], the
 // hashes one after the other. A chunk without data is one that its sender has not.
+//
+// An entry of a repair is written as a frame of it alone.
 //
 // An entry without a value is a tombstone. A live entry always has one, perhaps
 // of no bytes: a nil Value of a live entry decodes as an empty one. No request is
@@ -113,6 +117,7 @@ const (
 	kindChunk  = 17
 	kindOffer  = 18
 	kindHas    = 19
+	kindRepair = 24
 )
 
 const (

@@ -46,6 +46,15 @@ func (l eventLog) write(e node.Event) {
 		l.log.Warn("this machine's clock is off from its peers': no writes are taken until it is right", zap.Duration("behind", e.Behind))
 	case node.ClockRight:
 		l.log.Info("this machine's clock agrees with its peers' again", zap.Duration("after", e.After))
+	case gossip.BucketBad:
+		l.sampled.Error("the disk does not hold what was put there", zap.Int("bucket", e.Bucket))
+	case gossip.ReplicasDiffer:
+		l.sampled.Error("this node and a peer hold different entries, and neither misses any",
+			peerField(e.Peer), zap.Int("bucket", e.Bucket), zap.Int("here", e.Here), zap.Int("there", e.There))
+	case gossip.EntryMended:
+		l.sampled.Warn("entry taken from a peer that differed", peerField(e.Peer), zap.Stringer("key", e.Key))
+	case gossip.MendRefused:
+		l.sampled.Error("a peer has another entry below the floor, and an operator has to decide", peerField(e.Peer), zap.Stringer("key", e.Key))
 	case node.BoundExceeded:
 		l.log.Warn("writes older than the bound may be missing here",
 			zap.Duration("bound", e.Bound), zap.Stringer("w", e.W), zap.String("laggard", string(e.Laggard)))

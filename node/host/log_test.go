@@ -94,6 +94,10 @@ func TestEventLogLevels(t *testing.T) {
 		"bound_exceeded":  zap.WarnLevel,
 		"origin_held":     zap.WarnLevel,
 		"message_refused": zap.WarnLevel,
+		"entry_mended":    zap.WarnLevel,
+		"bucket_bad":      zap.ErrorLevel,
+		"replicas_differ": zap.ErrorLevel,
+		"mend_refused":    zap.ErrorLevel,
 	}
 	for _, e := range events {
 		core, lines := observer.New(zap.DebugLevel)

@@ -19,6 +19,8 @@ type batch struct {
 
 	entries map[store.Key]*store.Entry // as the batch leaves them; nil was removed
 	puts    []put
+	buckets map[int]store.Bucket // as this batch leaves them
+	counted []int                // those of buckets
 	rows    []logged
 	marks   []store.Mark
 	trims   []store.Mark
@@ -122,6 +124,9 @@ func (b *batch) Commit(sync bool) error {
 	}
 	for _, p := range b.puts {
 		s.put(p)
+	}
+	for _, i := range b.counted {
+		s.digest[i] = b.buckets[i]
 	}
 	for _, l := range b.rows {
 		s.log(l.origin).add(l.row)

@@ -21,7 +21,13 @@ func newDue() *tree {
 	return btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})
 }
 
+// set makes e the entry of key; nil removes it.
 func (b *batch) set(key store.Key, e *store.Entry) {
+	old, ok := b.entries[key]
+	if !ok {
+		old, _ = b.store.entries.Get(&store.Entry{Key: key})
+	}
+	b.count(key, old, e)
 	b.entries[key] = e
 	b.puts = append(b.puts, put{key, e})
 }

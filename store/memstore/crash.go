@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"maps"
+	"slices"
 
 	"hearsay/clock"
 	"hearsay/store"
@@ -14,6 +15,7 @@ type tail struct {
 	due     *tree
 	trimmed store.Watermarks
 	marks   store.Watermarks
+	digest  []store.Bucket
 	newest  clock.Timestamp
 	memos   map[string][]byte
 	kept    map[store.Upload]bool
@@ -30,7 +32,7 @@ func (s *Store) remember(b *batch) {
 	if s.tail == nil {
 		s.tail = &tail{
 			entries: s.entries.IsoCopy(), due: s.due.IsoCopy(), marks: s.marks.Clone(), trimmed: s.trimmed.Clone(),
-			newest: s.newest, memos: maps.Clone(s.memos), kept: maps.Clone(s.kept),
+			digest: slices.Clone(s.digest), newest: s.newest, memos: maps.Clone(s.memos), kept: maps.Clone(s.kept),
 		}
 	}
 	var last store.Origin
@@ -66,7 +68,7 @@ func (s *Store) Crash() {
 	}
 	s.tail = nil
 	s.entries, s.due, s.marks, s.trimmed = t.entries, t.due, t.marks, t.trimmed
-	s.newest, s.memos, s.kept = t.newest, t.memos, t.kept
+	s.digest, s.newest, s.memos, s.kept = t.digest, t.newest, t.memos, t.kept
 	for i := len(t.logs) - 1; i >= 0; i-- {
 		*s.log(t.logs[i].origin) = t.logs[i].log
 	}

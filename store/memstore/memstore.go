@@ -20,6 +20,7 @@ type Store struct {
 	logs    map[store.Origin]*log
 	marks   store.Watermarks
 	trimmed store.Watermarks
+	digest  []store.Bucket
 	newest  clock.Timestamp
 	memos   map[string][]byte
 	staged  map[store.Upload]*staged
@@ -35,7 +36,8 @@ var _ store.Store = (*Store)(nil)
 // New returns an empty store.
 func New() *Store {
 	return &Store{
-		entries: newTree(), due: newDue(), logs: map[store.Origin]*log{}, memos: map[string][]byte{},
+		entries: newTree(), due: newDue(), digest: make([]store.Bucket, store.Buckets),
+		logs: map[store.Origin]*log{}, memos: map[string][]byte{},
 		staged: map[store.Upload]*staged{}, kept: map[store.Upload]bool{},
 	}
 }

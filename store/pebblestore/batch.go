@@ -22,7 +22,8 @@ type batch struct {
 	done  bool
 
 	writes  *pebble.Batch
-	entries map[store.Key]*store.Entry // as the batch leaves them; nil was removed
+	entries map[store.Key]*store.Entry // as the batch leaves them, and what it read; nil for none
+	buckets map[int]store.Bucket       // as this batch leaves them
 	marks   []store.Mark
 	trims   []store.Mark
 	forgets []store.Origin
@@ -32,7 +33,7 @@ type batch struct {
 
 // NewBatch implements store.Store.
 func (s *Store) NewBatch() store.Batch {
-	b := &batch{store: s, entries: map[store.Key]*store.Entry{}}
+	b := &batch{store: s, entries: map[store.Key]*store.Entry{}, buckets: map[int]store.Bucket{}}
 	if s.begin() != nil {
 		return b
 	}
@@ -49,12 +50,17 @@ func (b *batch) Get(key store.Key) (*store.Entry, error) {
 	return b.get(key)
 }
 
+// get keeps what it reads: who puts an entry has mostly looked at its former one.
 func (b *batch) get(key store.Key) (*store.Entry, error) {
 	e, ok := b.entries[key]
-	switch {
-	case !ok:
-		return get(b.store.db, key)
-	case e == nil:
+	if !ok {
+		var err error
+		if e, err = get(b.store.db, key); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		b.entries[key] = e
+	}
+	if e == nil {
 		return nil, store.ErrNotFound
 	}
 	return e, nil
@@ -65,6 +71,16 @@ func (b *batch) Put(e *store.Entry) error {
 		return err
 	}
 	defer b.store.use.RUnlock()
+	old, err := b.get(e.Key)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if old == nil {
+		if err := b.writes.Set(placeKey(e.Key), nil, nil); err != nil {
+			return fmt.Errorf("place %v: %w", e.Key, err)
+		}
+	}
+	b.count(e.Key, old, e)
 	b.buf = appendEntry(b.buf[:0], e)
 	if err := b.writes.Set(entryKey(e.Key), b.buf, nil); err != nil {
 		return fmt.Errorf("put %v: %w", e.Key, err)
@@ -156,6 +172,9 @@ func (b *batch) Commit(sync bool) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for i, c := range b.buckets {
+		s.digest[i] = c
+	}
 	for _, m := range b.marks {
 		s.marks.Reset(m.Origin, m.Seq)
 	}
@@ -188,6 +207,9 @@ func (b *batch) write(sync bool) (err error) {
 	s.mu.Lock()
 	newest := s.newest
 	s.mu.Unlock()
+	if err := b.writeDigest(); err != nil {
+		return err
+	}
 	if b.newest.Compare(newest) > 0 {
 		if err := b.writes.Set([]byte{kindNewest}, newestRecord(b.newest), nil); err != nil {
 			return err
@@ -206,7 +228,7 @@ func (b *batch) write(sync bool) (err error) {
 func (b *batch) Close() error {
 	b.done = true
 	writes := b.writes
-	b.writes, b.entries, b.marks, b.trims, b.forgets = nil, nil, nil, nil, nil
+	b.writes, b.entries, b.buckets, b.marks, b.trims, b.forgets = nil, nil, nil, nil, nil, nil
 	if writes == nil || b.store.failure() != nil {
 		return nil
 	}

@@ -87,6 +87,17 @@ func (b *batch) Remove(key store.Key) error {
 }
 
 func (b *batch) remove(key store.Key) error {
+	old, err := b.get(key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b.count(key, old, nil)
+	if err := b.writes.Delete(placeKey(key), nil); err != nil {
+		return fmt.Errorf("remove place of %v: %w", key, err)
+	}
 	if err := b.writes.Delete(entryKey(key), nil); err != nil {
 		return fmt.Errorf("remove %v: %w", key, err)
 	}

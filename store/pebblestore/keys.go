@@ -20,6 +20,8 @@ import (
 //	n                               newest timestamp
 //	m name                          memo
 //	u life number                   upload that an entry's manifest names
+//	b bucket                        what the entries of a bucket are
+//	p place text(namespace) name    entry, by place
 //
 // Keys sort by their bytes as the things they name sort: entries by namespace,
 // then by name; logs by origin, rows by seq. An origin is text(node), then start
@@ -37,6 +39,8 @@ const (
 	kindUpload    = 'u'
 	kindTrimmed   = 't'
 	kindDue       = 'd'
+	kindBucket    = 'b'
+	kindPlace     = 'p'
 )
 
 var errCorrupt = errors.New("pebblestore: corrupt")

@@ -39,6 +39,7 @@ type Store struct {
 	failed    error      // the first failed commit
 	marks     store.Watermarks
 	trimmed   store.Watermarks
+	digest    []store.Bucket // changed by Commit alone
 	newest    clock.Timestamp
 	snapshots int // open ones
 }
@@ -75,8 +76,8 @@ func open(dir string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	s := &Store{db: db, lock: lock, fs: opt.FS, staging: opt.FS.PathJoin(dir, "staging")}
-	if err := errors.Join(s.openStaging(), s.load()); err != nil {
+	s := &Store{db: db, lock: lock, digest: make([]store.Bucket, store.Buckets), fs: opt.FS, staging: opt.FS.PathJoin(dir, "staging")}
+	if err := errors.Join(s.openStaging(), s.loadDigest(), s.load()); err != nil {
 		return nil, errors.Join(err, db.Close(), lock.Close())
 	}
 	return s, nil

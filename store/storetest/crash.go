@@ -170,6 +170,7 @@ func RunCrash(t *testing.T, open func(t *testing.T) (s store.Store, crash func()
 			}
 			s = crash()
 			got := observe(rt, s)
+			wantDigest(rt, s)
 			if !slices.ContainsFunc(states[synced:], got.equal) {
 				rt.Fatalf("after a crash: %v\nwant one of the %d states since the last sync, the first %v",
 					got, len(states)-synced, states[synced])

@@ -66,6 +66,8 @@ func (p *pair) turn(rt *rapid.T, w turn) bool {
 	}
 	must(rt, a.Commit(w.sync))
 	must(rt, b.Commit(w.sync))
+	wantDigest(rt, p.one)
+	wantDigest(rt, p.other)
 	return true
 }
 

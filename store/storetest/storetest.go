@@ -16,7 +16,7 @@ import (
 // Run checks everything that a store promises but for crashes. Open returns an
 // empty store; the suite closes it.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	for _, c := range slices.Concat(readCases, batchCases, logCases, collectCases, stagingCases, lifeCases) {
+	for _, c := range slices.Concat(readCases, batchCases, logCases, collectCases, stagingCases, digestCases, lifeCases) {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t)
 			c.check(t, s)
