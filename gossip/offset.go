@@ -16,6 +16,10 @@ const (
 	clockWindow = 10 * time.Second
 	// wallEvery is in one of how many statuses a node says what its clock shows.
 	wallEvery = 15
+	// clockLate is how much longer than a round trip a reading may have been on its
+	// way and waited for a turn. A busy cluster is seconds late, and its clocks are
+	// right all the same.
+	clockLate = 5 * time.Second
 	// clockReadings is how many readings of a peer count: the first may be late.
 	clockReadings = 2
 )
@@ -66,7 +70,7 @@ func (c *peerClock) offset(now clock.Reading, late time.Duration) (time.Duration
 func (e *Engine) ClockOff(now clock.Reading) time.Duration {
 	offsets := []time.Duration{0}
 	for _, p := range e.peers {
-		if d, known := p.clock.offset(now, max(e.rtt(p), e.cfg.UnknownRTT)); known {
+		if d, known := p.clock.offset(now, max(e.rtt(p), e.cfg.UnknownRTT)+clockLate); known {
 			offsets = append(offsets, d)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // wide returns five regions of four nodes, whose clients write so seldom that
 // each write is a frame of its own.
 func wide(faults ...sim.Fault) sim.Config {
-	return sim.Config{Nodes: 20, Regions: 5, For: 10 * time.Second, Pace: time.Second, Links: sim.Streams, Faults: append([]sim.Fault{}, faults...)}
+	return sim.Config{Nodes: 20, Regions: 5, For: 10 * time.Second, Pace: time.Second, Links: sim.Streams, MaxValue: 512, Faults: append([]sim.Fault{}, faults...)}
 }
 
 func TestEveryWriteCrossesOnceToEachRegion(t *testing.T) {

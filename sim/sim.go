@@ -27,6 +27,9 @@ type Config struct {
 	Settle time.Duration
 	// Pace is the mean time between two operations on one machine. Default 150 ms.
 	Pace time.Duration
+	// MaxValue bounds the values, in bytes after the head that names the write.
+	// Default 64 KiB; those above 4 KiB are large, and travel in chunks.
+	MaxValue int
 	// Keys is how many keys the clients use; half of all operations touch one of
 	// the first four. Default 64.
 	Keys int
@@ -83,6 +86,7 @@ func (cfg Config) withDefaults() Config {
 	setDefault(&cfg.For, 20*time.Second)
 	setDefault(&cfg.Settle, 20*time.Second)
 	setDefault(&cfg.Pace, 150*time.Millisecond)
+	setDefault(&cfg.MaxValue, 64<<10)
 	setDefault(&cfg.Keys, 64)
 	setDefault(&cfg.Sessions, 6)
 	setDefault(&cfg.Links, Datagrams+Links(below(Draw(cfg.Seed, "links"), 2)))
@@ -109,6 +113,7 @@ func (cfg Config) Validate() error {
 		{"For", int64(cfg.For), int64(time.Millisecond), int64(MaxFor)},
 		{"Settle", int64(cfg.Settle), int64(time.Millisecond), int64(MaxFor)},
 		{"Pace", int64(cfg.Pace), int64(time.Microsecond), int64(MaxFor)},
+		{"MaxValue", int64(cfg.MaxValue), 1, 64 << 10},
 		{"Keys", int64(cfg.Keys), hotKeys, 1 << 30},
 		{"Sessions", int64(cfg.Sessions), 1, 1 << 20},
 		{"Links", int64(cfg.Links), int64(Datagrams), int64(Streams)},

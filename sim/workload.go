@@ -101,7 +101,7 @@ var valueSizes = table{{0, 0}, {32768, 64}, {58982, 512}, {64881, 8 << 10}, {655
 // value returns what op puts: no other operation puts the same.
 func (cfg Config) value(author int, ordinal uint64) []byte {
 	draw := Draw(cfg.Seed, "value", uint64(author), ordinal)
-	v := make([]byte, valueHead+int(valueSizes.at(draw)))
+	v := make([]byte, valueHead+min(int(valueSizes.at(draw)), cfg.MaxValue))
 	binary.BigEndian.PutUint32(v, uint32(author))
 	binary.BigEndian.PutUint64(v[4:], ordinal)
 	for i := valueHead; i < len(v); i++ {
