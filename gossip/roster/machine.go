@@ -327,6 +327,10 @@ func (r *Roster) adopt(e Epoch) {
 	// Those for whom there is no room any more ask again.
 	r.newcomers = r.newcomers[:min(len(r.newcomers), max(0, r.cfg.MaxMembers-len(e.Members)))]
 	r.listen(&old)
+	if _, was := old.find(r.self.Node); was && !r.Belongs() {
+		// Whoever had it dropped, though it is up, is to see that before it is back.
+		r.due = r.now + r.patience()
+	}
 }
 
 // listen keeps when those were heard who count now; whoever is new, after the

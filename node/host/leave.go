@@ -32,6 +32,7 @@ func (l *loop) order(do func(r replica, now clock.Reading) error) error {
 // Forget implements admin.Source.
 func (h *Host) Forget(names []string, force bool) (ids []store.NodeID, err error) {
 	err = h.loop.order(func(r replica, now clock.Reading) (err error) {
+		h.showProgress(r)
 		ids, err = r.Forget(now, names, force)
 		return err
 	})
@@ -40,7 +41,17 @@ func (h *Host) Forget(names []string, force bool) (ids []store.NodeID, err error
 
 // Drain implements admin.Source.
 func (h *Host) Drain() error {
-	return h.loop.order(func(r replica, now clock.Reading) error { return r.Drain(now) })
+	return h.loop.order(func(r replica, now clock.Reading) error {
+		h.showProgress(r)
+		return r.Drain(now)
+	})
+}
+
+// showProgress has the status say who belongs to the cluster now: whoever waits for
+// a member to be gone has to find it there first.
+func (h *Host) showProgress(r replica) {
+	p := r.Progress()
+	h.progress.Store(&p)
 }
 
 // Drained is closed once the node has left the cluster because of Drain.

@@ -29,6 +29,7 @@ type replica interface {
 	Flush() (node.Output, error)
 	Forget(now clock.Reading, names []string, force bool) ([]store.NodeID, error)
 	Drain(now clock.Reading) error
+	Progress() node.Progress
 }
 
 // A loop owns a node: one goroutine in which its turns run, one after another.

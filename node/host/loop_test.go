@@ -62,6 +62,8 @@ func (f *fake) Forget(_ clock.Reading, names []string, force bool) ([]store.Node
 	return nil, nil
 }
 
+func (f *fake) Progress() node.Progress { return node.Progress{} }
+
 func (f *fake) Drain(clock.Reading) error {
 	f.told = append(f.told, "drain")
 	return nil
