@@ -199,7 +199,7 @@ func (n *Node) enter(now clock.Reading, w Write, old *store.Entry) (*store.Entry
 		Version: store.Version{Timestamp: t, Origin: n.own},
 		Seq:     n.seq + 1,
 		Request: w.Request,
-		Seen:    w.Seen.Above(n.engine.Floor()).By(n.own),
+		Seen:    w.Seen.Above(n.engine.Floor(), n.marks).By(n.own),
 	}
 	if old != nil {
 		e.Known = n.losses.knows(old).By(n.own, n.engine.W())

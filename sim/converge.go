@@ -45,9 +45,27 @@ func (c *checker) difference() *difference {
 			return d
 		}
 	}
-	for _, m := range c.w.machines[1:] {
+	for _, m := range c.w.machines {
+		if d := c.stray(m); d != nil {
+			return d
+		}
 		if d := c.unequal(m, first); d != nil {
 			return d
+		}
+	}
+	return nil
+}
+
+// stray returns what m holds from beyond an end and has not written anew, live or
+// not, nil if there is no such thing.
+func (c *checker) stray(m *machine) *difference {
+	all, err := m.front.Entries.Scan(store.Key{}, store.Key{}, len(c.order)+1)
+	if err != nil {
+		return &difference{m, fmt.Sprintf("%s cannot be scanned: %v", m.peer.ID, err)}
+	}
+	for _, e := range all {
+		if c.excluded(e.Version.Origin, e.Seq) {
+			return &difference{m, fmt.Sprintf("%s holds %s, beyond the end of its origin, and has not written it anew", m.peer.ID, describe(e))}
 		}
 	}
 	return nil

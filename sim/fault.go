@@ -25,15 +25,12 @@ const (
 	ClockJump                   // the same beyond the maximum skew, until the end
 	FalseAlarm                  // machines B believe that machines A are gone
 	Wipe                        // machine A loses its disk, and comes back at the end as another node of its name
+	Forget                      // machine B is told to have the cluster forget machine A, whatever that does
 	drawnKinds                  // the ones above make up plans
 
-	// Forget has machine B told to have the cluster forget machine A, whatever that
-	// does. It is on top as long as it breaks C6 in some plans: an acknowledged write
-	// of who is forgotten while it is up is gone (DESIGN.md).
-	Forget = drawnKinds
 	// Rot is on top, for what a machine shows then breaks promises until it is mended:
 	// the disks of machines A lose an entry or, with Permille, hold another value.
-	Rot        = Forget + 1
+	Rot        = drawnKinds
 	faultKinds = Rot + 1
 )
 

@@ -290,7 +290,7 @@ func (w *World) boot(m *machine, cause uint64) {
 	cfg.ID, cfg.Region, cfg.Name, cfg.MaxSkew = m.peer.ID, m.peer.Region, m.peer.Name, w.cfg.MaxSkew
 	cfg.Found = m.index == 0 && m.disks == 0
 	cfg.Gossip.Roster.Silence = silence
-	if slices.ContainsFunc(w.faults, func(f Fault) bool { return f.Kind == Rot }) {
+	if len(w.faults) > 0 {
 		cfg.Gossip.RepairInterval, cfg.Gossip.Scrub = repairInterval, scrub
 	}
 	cfg.Gossip.FloorAge, cfg.Gossip.FloorStep = floorAge, floorStep

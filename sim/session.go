@@ -151,7 +151,7 @@ func (w *World) serve(m *machine, s *session, now clock.Reading, seen store.Book
 	case opList:
 		w.sessionList(m, s, now, op, &seen)
 	}
-	s.waits, s.token = false, w.bookmarks.Seal(seen.Above(m.front.Floor))
+	s.waits, s.token = false, w.bookmarks.Seal(seen.Above(m.front.Floor, m.front.Marks))
 	w.stats.SessionsServed++
 }
 

@@ -43,13 +43,23 @@ func TestBookmarkAbove(t *testing.T) {
 		through clock.Timestamp
 		marks   int
 	}{{9, wall(10), 2}, {10, clock.Timestamp{}, 2}, {20, clock.Timestamp{}, 1}, {29, clock.Timestamp{}, 1}, {30, clock.Timestamp{}, 0}} {
-		got := b.Above(wall(tt.floor))
+		got := b.Above(wall(tt.floor), store.Watermarks{{Origin: write("a", 1, 1, store.Bookmark{}).Version.Origin, Seq: 1}, {Origin: write("b", 1, 1, store.Bookmark{}).Version.Origin, Seq: 1}})
 		if got.Through != tt.through || len(got.Marks) != tt.marks {
 			t.Errorf("Above(%d) = %+v, want %d marks, through %v", tt.floor, got, tt.marks, tt.through)
 		}
 	}
 	if len(b.Marks) != 2 {
 		t.Errorf("Above changed the bookmark to %+v", b)
+	}
+}
+
+// A node that shows what lies beyond its end, until it has written that anew, has its
+// readers keep it in mind.
+func TestBookmarkAboveKeepsWhatLiesBeyondAnEnd(t *testing.T) {
+	b := store.Bookmark{}.With(write("ended", 5, 20, store.Bookmark{})).With(write("retired", 5, 20, store.Bookmark{}))
+	got := b.Above(wall(20), store.Watermarks{{Origin: write("ended", 1, 1, store.Bookmark{}).Version.Origin, Seq: 4}})
+	if len(got.Marks) != 1 || got.Marks[0].Origin != write("ended", 1, 1, store.Bookmark{}).Version.Origin {
+		t.Errorf("Above = %+v, want the write beyond an end alone", got)
 	}
 }
 
