@@ -290,6 +290,28 @@ func (v *victim) start(t *testing.T) {
 	}
 }
 
+// startVictims starts three nodes of one region, which are killed at the end of the
+// test, and returns them and the path of values in a namespace that all know.
+func startVictims(t *testing.T) (nodes []*victim, values string) {
+	t.Helper()
+	for i := range 3 {
+		v := &victim{args: []string{"node", "--cluster", "victims", "--region", "here", "--name", nodeName("here", i+1), "--data", t.TempDir(), "--output", "json", "--log-level", "error"}}
+		if i > 0 {
+			v.join = nodes[0].ready.Peer
+		}
+		v.start(t)
+		t.Cleanup(func() { _ = v.kill() })
+		nodes = append(nodes, v)
+	}
+	nodes[0].join = nodes[1].ready.Peer
+	id := strings.TrimSpace(must(t, "kv", "namespace", "create", "load", "--api", nodes[0].ready.API))
+	must(t, "kv", "key", "put", "first", "-", "-n", "load", "--api", nodes[0].ready.API)
+	for _, v := range nodes { // every one knows the namespace before it is written to
+		must(t, "kv", "key", "get", "first", "-n", "load", "--api", v.ready.API, "--wait", "10s")
+	}
+	return nodes, "/client/v4/accounts/a/storage/kv/namespaces/" + id + "/values/"
+}
+
 // kill ends the process as a power cut would, and waits until it is gone.
 func (v *victim) kill() error {
 	err := v.cmd.Process.Kill()
@@ -401,23 +423,7 @@ func (l *restLedger) lost(nodes []*victim, values string) error {
 // TestKill kills one of three processes under load, again and again, restarts it
 // on its data, and demands that no acknowledged write is lost anywhere.
 func TestKill(t *testing.T) {
-	var nodes []*victim
-	for i := range 3 {
-		v := &victim{args: []string{"node", "--cluster", "kill", "--region", "here", "--name", nodeName("here", i+1), "--data", t.TempDir(), "--output", "json", "--log-level", "error"}}
-		if i > 0 {
-			v.join = nodes[0].ready.Peer
-		}
-		v.start(t)
-		defer func() { _ = v.kill() }()
-		nodes = append(nodes, v)
-	}
-	nodes[0].join = nodes[1].ready.Peer
-	id := strings.TrimSpace(must(t, "kv", "namespace", "create", "load", "--api", nodes[0].ready.API))
-	must(t, "kv", "key", "put", "first", "-", "-n", "load", "--api", nodes[0].ready.API)
-	for _, v := range nodes { // every one knows the namespace before it is written to
-		must(t, "kv", "key", "get", "first", "-n", "load", "--api", v.ready.API, "--wait", "10s")
-	}
-	values := "/client/v4/accounts/a/storage/kv/namespaces/" + id + "/values/"
+	nodes, values := startVictims(t)
 
 	acked := &restLedger{last: make(map[string]held), more: make(chan struct{}, 1)}
 	ctx, stop := context.WithCancel(t.Context())

@@ -110,23 +110,7 @@ func send(ctx context.Context, web *http.Client, method, url, body string) (*htt
 // TestRegion has clients that hop between the three nodes of a region write and
 // read while nodes are killed, and stand still.
 func TestRegion(t *testing.T) {
-	var nodes []*victim
-	for i := range 3 {
-		v := &victim{args: []string{"node", "--cluster", "region", "--region", "here", "--name", nodeName("here", i+1), "--data", t.TempDir(), "--output", "json", "--log-level", "error"}}
-		if i > 0 {
-			v.join = nodes[0].ready.Peer
-		}
-		v.start(t)
-		defer func() { _ = v.kill() }()
-		nodes = append(nodes, v)
-	}
-	nodes[0].join = nodes[1].ready.Peer
-	id := strings.TrimSpace(must(t, "kv", "namespace", "create", "load", "--api", nodes[0].ready.API))
-	must(t, "kv", "key", "put", "first", "-", "-n", "load", "--api", nodes[0].ready.API)
-	for _, v := range nodes { // every one knows the namespace before it is written to
-		must(t, "kv", "key", "get", "first", "-n", "load", "--api", v.ready.API, "--wait", "10s")
-	}
-	values := "/client/v4/accounts/a/storage/kv/namespaces/" + id + "/values/"
+	nodes, values := startVictims(t)
 
 	l := &regionLedger{last: make(map[string]string)}
 	ctx, stop := context.WithCancel(t.Context())

@@ -92,6 +92,23 @@ func (r *Roster) Leave(now time.Duration) {
 	}
 }
 
+// askToLeave sends a Leave to the first member that is up.
+func (r *Roster) askToLeave() {
+	for _, m := range r.ledger.Epoch.Members {
+		if m.Node != r.self.Node && !r.silent(m.Node) {
+			r.send(m.Node, Message{Step: Leave})
+			return
+		}
+	}
+}
+
+func (r *Roster) receiveLeave(from store.NodeID) {
+	if _, member := r.ledger.Epoch.find(from); member && r.Belongs() {
+		r.wishes = insert(r.wishes, from)
+		r.due = min(r.due, r.now+r.cfg.Gather)
+	}
+}
+
 // Refuses reports whether this node takes nothing more of the streams of id.
 func (r *Roster) Refuses(id store.NodeID) bool {
 	_, refused := slices.BinarySearch(r.ledger.Refused, id)
@@ -104,14 +121,6 @@ func (m Member) label() string {
 	}
 	return m.Name
 }
-
-// silence is how long there has been no stream to id, as of the last Tick. Whoever
-// is new here counts as if it had just been there.
-func (r *Roster) silence(id store.NodeID) time.Duration {
-	return r.now - max(r.heard[id], r.begun)
-}
-
-func (r *Roster) silent(id store.NodeID) bool { return r.silence(id) >= r.cfg.Silence }
 
 // drops returns whom the next epoch should drop, none unless all others are up to
 // say how far they hold the streams of those.
@@ -142,27 +151,6 @@ func (r *Roster) gone(m Member) bool {
 		return !slices.ContainsFunc(r.ledger.Epoch.Members, func(o Member) bool { return o.Node < r.self.Node && !r.silent(o.Node) })
 	}
 	return silence >= r.cfg.Silence && slices.ContainsFunc(r.newcomers, func(n Member) bool { return n.replaces(m) && !r.silent(n.Node) })
-}
-
-// replaces reports whether m stands where o does, under its name.
-func (m Member) replaces(o Member) bool {
-	return m.Name != "" && m.Name == o.Name && m.Region == o.Region
-}
-
-// admits returns the newcomers that may join the members but for those in drop:
-// who is still there, under a name that is free.
-func (r *Roster) admits(drop []store.NodeID) []Member {
-	if len(r.newcomers) == 0 {
-		return nil
-	}
-	members := without(r.ledger.Epoch.Members, drop)
-	var admit []Member
-	for _, n := range r.newcomers {
-		if !r.silent(n.Node) && !slices.ContainsFunc(members, n.replaces) && !slices.ContainsFunc(admit, n.replaces) {
-			admit = append(admit, n)
-		}
-	}
-	return admit
 }
 
 // without returns members but for those in drop.

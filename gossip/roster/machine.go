@@ -2,7 +2,6 @@ package roster
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"hearsay/clock"
@@ -180,42 +179,6 @@ func (r *Roster) wants() bool {
 	return len(drop) > 0 || len(r.admits(drop)) > 0
 }
 
-// askToLeave sends a Leave to the first member that is up.
-func (r *Roster) askToLeave() {
-	for _, m := range r.ledger.Epoch.Members {
-		if m.Node != r.self.Node && !r.silent(m.Node) {
-			r.send(m.Node, Message{Step: Leave})
-			return
-		}
-	}
-}
-
-// ask sends an Ask to one peer that is a member: to the last sponsor first, so
-// that newcomers who come together do not make sponsors rivals, then to others.
-func (r *Roster) ask(peers []store.NodeID) {
-	var members []store.NodeID
-	for _, id := range peers {
-		if _, ok := r.ledger.Epoch.find(id); ok {
-			members = append(members, id)
-		}
-	}
-	if len(members) == 0 {
-		r.due = never // until Heard
-		return
-	}
-	sponsor := r.ledger.Epoch.Sponsor
-	if r.asked == sponsor || !slices.Contains(members, sponsor) {
-		sponsor = members[r.draw("sponsor", uint64(r.now), 0)%uint64(len(members))]
-	}
-	r.asked = sponsor
-	who := r.self
-	if _, dropped := r.ledger.Epoch.findEnd(who.Node); dropped {
-		who.Since = r.owner.Stamp()
-	}
-	r.send(sponsor, Message{Step: Ask, Who: who})
-	r.due = r.now + r.patience()
-}
-
 func (r *Roster) patience() time.Duration {
 	return r.cfg.Patience + time.Duration(r.draw("roster patience", uint64(r.now), 0)%uint64(r.cfg.Patience))
 }
@@ -253,53 +216,6 @@ func (r *Roster) Receive(now time.Duration, from store.NodeID, m *Message) {
 	}
 }
 
-// meet notes that a node is there.
-func (r *Roster) meet(id store.NodeID) {
-	_, counts := r.ledger.Epoch.find(id)
-	if !counts {
-		_, counts = r.findNewcomer(id)
-	}
-	if counts {
-		r.heard[id] = r.now
-	}
-}
-
-func (r *Roster) findNewcomer(id store.NodeID) (int, bool) {
-	return slices.BinarySearchFunc(r.newcomers, id, func(m Member, id store.NodeID) int {
-		return strings.Compare(string(m.Node), string(id))
-	})
-}
-
-func (r *Roster) receiveLeave(from store.NodeID) {
-	if _, member := r.ledger.Epoch.find(from); member && r.Belongs() {
-		r.wishes = insert(r.wishes, from)
-		r.due = min(r.due, r.now+r.cfg.Gather)
-	}
-}
-
-func (r *Roster) receiveAsk(from store.NodeID, m *Message) {
-	if !r.Belongs() {
-		return
-	}
-	if _, known := r.ledger.Epoch.find(from); known {
-		r.send(from, Message{Step: Decided, Value: r.ledger.Epoch})
-		return
-	}
-	i, waits := r.findNewcomer(from)
-	if !waits && len(r.ledger.Epoch.Members)+len(r.newcomers) >= r.cfg.MaxMembers {
-		return
-	}
-	if !waits {
-		r.newcomers = slices.Insert(r.newcomers, i, Member{})
-	}
-	r.newcomers[i] = m.Who
-	r.newcomers[i].Node = from
-	r.heard[from] = r.now
-	if r.attempt == nil || r.holds(r.attempt) {
-		r.due = min(r.due, r.now+r.cfg.Gather)
-	}
-}
-
 // receiveDecided adopts an epoch of this cluster that is newer.
 func (r *Roster) receiveDecided(e Epoch) {
 	own := &r.ledger.Epoch
@@ -331,22 +247,6 @@ func (r *Roster) adopt(e Epoch) {
 		// Whoever had it dropped, though it is up, is to see that before it is back.
 		r.due = r.now + r.patience()
 	}
-}
-
-// listen keeps when those were heard who count now; whoever is new, after the
-// epoch old, is heard now.
-func (r *Roster) listen(old *Epoch) {
-	heard := map[store.NodeID]time.Duration{}
-	for _, m := range r.newcomers {
-		heard[m.Node] = r.heard[m.Node]
-	}
-	for _, m := range r.ledger.Epoch.Members {
-		heard[m.Node] = r.heard[m.Node]
-		if _, known := old.find(m.Node); !known {
-			heard[m.Node] = r.now
-		}
-	}
-	r.heard = heard
 }
 
 // begin opens a ballot above every one seen.

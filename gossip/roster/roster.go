@@ -6,7 +6,8 @@
 // watermark W first, counts over one epoch's members.
 //
 // Roster is a state machine without I/O. What it must not forget is its Ledger,
-// which its owner makes durable before it sends what Collect returns.
+// which its owner makes durable before it sends what Collect returns. machine.go
+// decides epochs; admit.go, drop.go and granters.go are what the next one may be.
 package roster
 
 import (
