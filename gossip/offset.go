@@ -17,9 +17,9 @@ const (
 	// wallEvery is in one of how many statuses a node says what its clock shows.
 	wallEvery = 15
 	// clockLate is how much longer than a round trip a reading may have been on its
-	// way and waited for a turn. A busy cluster is seconds late, and its clocks are
-	// right all the same.
-	clockLate = 5 * time.Second
+	// way and waited for a turn, at the best of times in a window. In a busy cluster
+	// that was 0.6 s, and its clocks were right all the same.
+	clockLate = 1250 * time.Millisecond
 	// clockReadings is how many readings of a peer count: the first may be late.
 	clockReadings = 2
 )
