@@ -70,6 +70,8 @@ func TestChunksAreBounded(t *testing.T) {
 	b.await(t, "the chunks that were not dropped", func() bool {
 		return len(b.got["a"]) == 2*most+1-int(a.Stats().Undelivered)
 	})
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.downs != 0 {
 		t.Errorf("the stream broke %d times", a.downs)
 	}
