@@ -67,8 +67,7 @@ func TestLookWaitsForAFreshView(t *testing.T) {
 			found <- stale
 		}()
 		synctest.Wait()
-		b.Turn() // fresh, but the clock goes on before anybody looks
-		b.Advance(2 * time.Second)
+		b.TurnLate(2 * time.Second)
 		if got := <-found; got != 2500*time.Millisecond {
 			t.Errorf("the view is %v stale, want 2.5s", got)
 		}

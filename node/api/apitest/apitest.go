@@ -70,6 +70,14 @@ func (b *Backend) Turn() {
 	b.turn()
 }
 
+// TurnLate is Turn, and d goes by before anybody can see what it brought.
+func (b *Backend) TurnLate(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.turn()
+	b.advance(d)
+}
+
 // Stop makes the node one that has stopped.
 func (b *Backend) Stop() {
 	b.mu.Lock()
@@ -84,6 +92,10 @@ func (b *Backend) Stop() {
 func (b *Backend) Advance(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.advance(d)
+}
+
+func (b *Backend) advance(d time.Duration) {
 	b.now.Wall += int64(d)
 	b.now.Mono += d
 }
