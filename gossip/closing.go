@@ -18,6 +18,8 @@ type standing struct {
 	node  store.NodeID
 	since clock.Timestamp // when it was admitted
 	best  clock.Timestamp
+	// acked is the same for what is acknowledged `region`; see acked.go.
+	acked clock.Timestamp
 	// w is the greatest W that the member is known to have had.
 	w clock.Timestamp
 }
@@ -27,8 +29,9 @@ type Standing struct {
 	Node   store.NodeID
 	Region string
 	Name   string // a label for people, empty for none
-	// Covered is a timestamp at or below which the member stamps nothing more, and
-	// all of whose writes up to there the node holds; zero if none is known.
+	// Covered is when the last write of the member may have been acknowledged `region`
+	// that the node is known to hold; zero if none is known. What is acknowledged
+	// later it may lack.
 	Covered clock.Timestamp
 }
 
@@ -39,10 +42,8 @@ func (e *Engine) Standings() []Standing {
 	all := make([]Standing, len(e.standings))
 	for i, st := range e.standings {
 		m, _ := e.roster.Epoch().Member(st.node)
-		all[i] = Standing{Node: st.node, Region: m.Region, Name: m.Name, Covered: st.best}
-		if e.w.Compare(st.best) > 0 {
-			all[i].Covered = e.w // which was taken over from a peer
-		}
+		// What is said of all members may be taken over from a peer.
+		all[i] = Standing{Node: st.node, Region: m.Region, Name: m.Name, Covered: later(st.ackedTo(), e.acked)}
 	}
 	return all
 }
@@ -58,7 +59,7 @@ func (e *Engine) W() clock.Timestamp { return e.w }
 // in this turn is below, everything later above.
 func (e *Engine) close() error {
 	e.follow()
-	if !e.belongs || !e.vouched() {
+	if !e.belongs || !e.vouched() || e.roster.Admitting() {
 		return nil
 	}
 	c, err := e.replica.Close()
@@ -124,7 +125,7 @@ func (e *Engine) follow() {
 // stand notes that this node misses nothing of a member up to t.
 func (e *Engine) stand(st *standing, t clock.Timestamp) {
 	if t.Compare(st.best) > 0 {
-		e.recount = e.recount || st.best.Compare(e.least) <= 0
+		e.recount = e.recount || e.apart || st.best.Compare(e.least) <= 0
 		st.best = t
 	}
 }
@@ -192,6 +193,9 @@ func (e *Engine) take(c *claim) {
 	if c.closed == nil || c.facts.Epoch != e.epoch || len(c.closed.Lags) != lagBytes(len(e.standings)) {
 		return
 	}
+	if n := len(c.closed.Acked); n > 0 && n != len(c.closed.Lags) {
+		return
+	}
 	lacks := c.lacks
 	told := c.closed.told()
 	for i := range e.standings {
@@ -204,8 +208,11 @@ func (e *Engine) take(c *claim) {
 		case i == c.seat:
 			e.stand(st, c.closed.C)
 		default:
-			if t := told[c.closed.lag(i)]; t > st.best.Wall {
+			if t := told[lag(c.closed.Lags, i)]; t > st.best.Wall {
 				e.stand(st, clock.Timestamp{Wall: t})
+			}
+			if c.closed.Acked != nil {
+				e.standAcked(st, clock.Timestamp{Wall: told[lag(c.closed.Acked, i)]})
 			}
 		}
 	}
@@ -231,15 +238,12 @@ func (e *Engine) countW() {
 	for i := range e.standings {
 		e.least = earlier(e.least, e.standings[i].best)
 	}
-	w := e.least
-	if !e.coversEnds() {
-		w = clock.Timestamp{}
+	if e.coversEnds() {
+		e.w = later(e.w, e.least)
+		e.acked = later(e.acked, e.leastAcked())
 	}
-	for _, w := range []clock.Timestamp{w, e.told} {
-		if w.Compare(e.w) > 0 {
-			e.w = w
-		}
-	}
+	e.w = later(e.w, e.told)
+	e.acked = later(e.acked, e.w)
 }
 
 // review takes over what this node has come to cover of p's claim.

@@ -113,7 +113,9 @@ type Engine struct {
 	vouching  vouching
 	w         clock.Timestamp // what is committed is whole up to here
 	told      clock.Timestamp // the greatest W of a peer whose marks are covered
-	recount   bool            // w may be due to rise
+	acked     clock.Timestamp // see acked.go
+	apart     bool            // some member's acked is past its best
+	recount   bool            // w or acked may be due to rise
 	floor     clock.Timestamp // everything at or below it is everywhere
 	tally     *Tally          // who has what the floor may rise to, nil if it did
 	kept      Kept            // what the replica remembers
@@ -166,6 +168,7 @@ func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger
 		nextRepair: time.Duration(draw("repair phase", hashText(string(self.ID)), 0) % uint64(cfg.RepairInterval)),
 		byID:       map[store.NodeID]*peer{},
 		w:          kept.W,
+		acked:      kept.W,
 		floor:      kept.Floor,
 		kept:       kept,
 		hash:       HashMarks(r.Watermarks()),
@@ -275,6 +278,9 @@ func (e *Engine) Tick(now clock.Reading) error {
 	e.sit(now)
 	for _, s := range e.seats {
 		s.region.Tick(now)
+	}
+	if due {
+		e.standIn(now)
 	}
 	e.countW()
 	if due {

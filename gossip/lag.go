@@ -1,6 +1,10 @@
 package gossip
 
-import "time"
+import (
+	"time"
+
+	"hearsay/clock"
+)
 
 // This file is how a status says in half a byte how far behind its sender's closed
 // timestamp a member is.
@@ -20,8 +24,8 @@ const lagUnknown = byte(len(lagSteps))
 // lagBytes returns the bytes that the lags of so many members take.
 func lagBytes(members int) int { return (members + 1) / 2 }
 
-// lag returns which step tells of the member at i.
-func (c *Closed) lag(i int) byte { return c.Lags[i/2] >> (i % 2 * 4) & 15 }
+// A lag is which step tells of the member at i.
+func lag(lags []byte, i int) byte { return lags[i/2] >> (i % 2 * 4) & 15 }
 
 // told returns the wall time that each lag stands for, 0 for the unknown one.
 func (c *Closed) told() (walls [16]int64) {
@@ -36,15 +40,23 @@ func (e *Engine) word() *Closed {
 	if e.closed.IsZero() || len(e.standings) == 0 {
 		return nil
 	}
-	c := &Closed{C: e.closed, Lags: make([]byte, lagBytes(len(e.standings)))}
-	base := c.C.Wall / lagUnit
+	c := &Closed{C: e.closed, Lags: e.lags(func(s *standing) clock.Timestamp { return s.best })}
+	if e.apart {
+		c.Acked = e.lags((*standing).ackedTo)
+	}
+	return c
+}
+
+func (e *Engine) lags(of func(*standing) clock.Timestamp) []byte {
+	lags := make([]byte, lagBytes(len(e.standings)))
+	base := e.closed.Wall / lagUnit
 	for i := range e.standings {
-		behind := base - e.standings[i].best.Wall/lagUnit
+		behind := base - of(&e.standings[i]).Wall/lagUnit
 		step := byte(0)
 		for step < lagUnknown && lagSteps[step] < behind {
 			step++
 		}
-		c.Lags[i/2] |= step << (i % 2 * 4)
+		lags[i/2] |= step << (i % 2 * 4)
 	}
-	return c
+	return lags
 }

@@ -34,11 +34,11 @@ func TestLagsRoundDown(t *testing.T) {
 				e := &Engine{closed: clock.Timestamp{Wall: now}, standings: make([]standing, 3)}
 				e.standings[1].best.Wall = best
 				c := e.word()
-				if len(c.Lags) != 2 || c.lag(0) != lagUnknown || c.lag(2) != lagUnknown {
+				if len(c.Lags) != 2 || lag(c.Lags, 0) != lagUnknown || lag(c.Lags, 2) != lagUnknown {
 					t.Fatalf("lags of 3 members, of whom one is known, are %x", c.Lags)
 				}
 				got := int64(-1)
-				if lag := c.lag(1); lag != lagUnknown {
+				if lag := lag(c.Lags, 1); lag != lagUnknown {
 					got = now - lagSteps[lag]*lagUnit
 				}
 				if got != want {

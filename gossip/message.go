@@ -112,6 +112,9 @@ type Closed struct {
 	// Lags say how far behind C the others are, in the order of the epoch's members,
 	// the first in the low half of the first byte; see lagSteps.
 	Lags []byte
+	// Acked are the lags of what the sender is known to miss nothing of that was
+	// acknowledged `region`; nil where Lags say the same.
+	Acked []byte
 }
 
 // A Tally says which members of an epoch are known to miss nothing stamped at or

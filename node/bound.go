@@ -42,12 +42,12 @@ func (n *Node) watchBound() {
 	if n.fresh {
 		n.started = n.wall
 	}
-	w := n.engine.W()
-	due := max(w.Wall, n.started) + int64(n.cfg.Bound)
+	acked := n.engine.Acked()
+	due := max(acked.Wall, n.started) + int64(n.cfg.Bound)
 	switch late := n.wall > due; {
 	case late && n.late == 0:
 		n.late = due
-		n.observe(BoundExceeded{Bound: n.cfg.Bound, W: w, Laggard: laggard(n.engine.Standings())})
+		n.observe(BoundExceeded{Bound: n.cfg.Bound, Acked: acked, Laggard: laggard(n.engine.Standings())})
 	case !late && n.late != 0:
 		n.observe(BoundKept{After: time.Duration(n.wall - n.late)})
 		n.late = 0

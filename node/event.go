@@ -44,11 +44,12 @@ type (
 		Key     store.Key
 		Version store.Version
 	}
-	// BoundExceeded says that writes older than the bound may be missing here.
+	// BoundExceeded says that writes may be missing here which were acknowledged longer
+	// ago than the bound.
 	BoundExceeded struct {
 		Bound time.Duration
-		W     clock.Timestamp // zero if it is unknown
-		// Laggard is the member that holds W back, "" if the node knows none.
+		Acked clock.Timestamp // as Front.Acked
+		// Laggard is the member that holds it back, "" if the node knows none.
 		Laggard store.NodeID
 	}
 	// BoundKept says that they are not any more, after so long.

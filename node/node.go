@@ -56,6 +56,7 @@ type Node struct {
 	late       int64           // since when the bound is exceeded, 0 while it is kept
 
 	w     clock.Timestamp // of the last front …
+	acked clock.Timestamp // … likewise …
 	floor clock.Timestamp // … likewise …
 	ready bool            // … and whether it said that the node takes writes
 	hold  view.Hold       // … and how long it may answer `region`
@@ -313,14 +314,14 @@ func (n *Node) flush() (Output, error) {
 	n.watchClock()
 	n.acknowledge()
 	out := Output{Messages: messages, Replies: n.replies, Drop: n.dropped()}
-	w, floor, hold, refusal := n.engine.W(), n.engine.Floor(), n.engine.Hold(), n.Ready(n.now)
-	if wrote || n.fresh || w != n.w || floor != n.floor || hold != n.hold || (refusal == nil) != n.ready {
+	w, acked, floor, hold, refusal := n.engine.W(), n.engine.Acked(), n.engine.Floor(), n.engine.Hold(), n.Ready(n.now)
+	if wrote || n.fresh || w != n.w || acked != n.acked || floor != n.floor || hold != n.hold || (refusal == nil) != n.ready {
 		snapshot, err := n.store.Snapshot()
 		if err != nil {
 			return Output{}, fmt.Errorf("take snapshot: %w", err)
 		}
-		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Floor: floor, Hold: hold, Refusal: refusal, MaxSkew: n.cfg.MaxSkew, Lost: n.losses.shown()}
-		n.fresh, n.w, n.floor, n.hold, n.ready = false, w, floor, hold, refusal == nil
+		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Acked: acked, Floor: floor, Hold: hold, Refusal: refusal, MaxSkew: n.cfg.MaxSkew, Lost: n.losses.shown()}
+		n.fresh, n.w, n.acked, n.floor, n.hold, n.ready = false, w, acked, floor, hold, refusal == nil
 	}
 	n.replies = nil
 	return out, nil

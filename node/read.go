@@ -19,6 +19,10 @@ type Front struct {
 	// W is the timestamp up to which the replica misses nothing that any member of
 	// the cluster has ever written; zero if that is unknown.
 	W clock.Timestamp
+	// Acked is a time: what was acknowledged `region` before it, by any member, is not
+	// missing; zero if that is unknown. It is never before W, and later while a region
+	// goes on without one of its nodes.
+	Acked clock.Timestamp
 	// Floor is the timestamp at or below which everything is everywhere, at every
 	// member of the cluster; zero if that is unknown. It is never above W.
 	Floor clock.Timestamp
@@ -36,14 +40,15 @@ type Front struct {
 	Lost []UpdateLost
 }
 
-// Staleness returns how old at now the newest write may be that f misses, and
-// false if that is unknown. It never says too little while clocks are within the
-// maximum skew: cut off from a member, W stands still and the figure grows.
+// Staleness returns how long before now the last write that f misses may have been
+// acknowledged `region`, and false if that is unknown. It never says too little while
+// clocks are within the maximum skew: cut off from a member, unless that member's
+// region goes on without it, the figure grows.
 func (f *Front) Staleness(now clock.Reading) (time.Duration, bool) {
-	if f.W.IsZero() {
+	if f.Acked.IsZero() {
 		return 0, false
 	}
-	return time.Duration(f.at(now)-f.W.Wall) + f.MaxSkew, true
+	return time.Duration(f.at(now)-f.Acked.Wall) + f.MaxSkew, true
 }
 
 // Region reports whether a read that took its reading now and then f shows every

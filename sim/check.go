@@ -37,6 +37,8 @@ type checker struct {
 	before   map[store.Version]past // by a session's write, what the session had seen
 	calendar calendar
 	known    map[store.Version]knowing
+	acks     []ack                             // of regions, as clients were told
+	ahead    time.Duration                     // by how much a wall clock was ahead of the truth at most
 	dues     map[store.Version]clock.Timestamp // the floor at which a version is due, if ever
 	limits   gossip.Config
 	epoch    roster.Epoch             // the latest that any node has
@@ -85,6 +87,7 @@ type ledger struct {
 	pending map[node.Ticket]pending
 	told    told
 	acked   []acknowledged
+	acks    int   // how many of the checker's a front of this life has said it covers
 	wall    int64 // the greatest that a front stated: for expiry the clock never runs back, restarts included
 }
 
@@ -173,6 +176,7 @@ func (c *checker) published(m *machine) {
 	}
 	c.of[m.index].marks = marks
 	c.whole(m)
+	c.ackedBy(m)
 	c.everywhere(m)
 	c.showed(m)
 	c.w.ladder.add(gossip.HashMarks(marks))
@@ -428,6 +432,7 @@ func (c *checker) replied(m *machine, r node.Reply) {
 		h.acked = r.Version
 	}
 	if r.Ack == node.AckRegion {
+		c.acks = append(c.acks, ack{c.w.now, store.Mark{Origin: r.Version.Origin, Seq: r.Seq}})
 		c.inRegion(m, h, r.Version)
 	}
 }
@@ -447,6 +452,7 @@ func (c *checker) crashed(m *machine) {
 	clear(c.of[m.index].pending)
 	c.of[m.index].told.open = nil
 	c.of[m.index].w = clock.Timestamp{}
+	c.of[m.index].acks = 0
 }
 
 // booted checks that m came back with all it had promised.

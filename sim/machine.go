@@ -117,6 +117,7 @@ func (w *World) turn(m *machine) {
 	}
 	m.busy = true
 	now := m.clocks.read(w.now)
+	w.check.looksAhead(now.Wall)
 	taken, bytes, writes := 0, 0, 0
 	for taken < len(m.inbox) && taken < maxTurn && bytes < maxTurnBytes {
 		in := &m.inbox[taken]

@@ -333,6 +333,10 @@ func TestCheckerNotices(t *testing.T) {
 			s.token, s.op.machine = w.bookmarks.Seal(store.Bookmark{}.Note(v, 1)), m.index
 			w.attempt(s)
 		}, "C8"},
+		{"a write that was acknowledged before, and is missing", func(t *testing.T, w *World, m *machine) {
+			w.check.acks = append(w.check.acks[:w.check.of[m.index].acks], ack{0, store.Mark{Origin: store.Origin{Node: "x"}, Seq: 1}})
+			w.check.ackedBy(m)
+		}, "C4"},
 		{"a floor that went back", func(t *testing.T, w *World, m *machine) {
 			m.front.Floor = clock.Timestamp{Wall: 1}
 			w.check.published(m)

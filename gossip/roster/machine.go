@@ -107,6 +107,16 @@ func (r *Roster) Bar() (clock.Timestamp, bool) {
 	return r.ledger.Bar, !r.ledger.Bar.IsZero()
 }
 
+// Admitting reports whether this node has accepted an epoch that admits someone, and
+// does not know yet what was decided: the newcomer may be a member already, of whom
+// others do not know.
+func (r *Roster) Admitting() bool {
+	return slices.ContainsFunc(r.ledger.Value.Members, func(m Member) bool {
+		_, known := r.ledger.Epoch.find(m.Node)
+		return !known
+	})
+}
+
 // Save returns the ledger if it changed since the last call.
 func (r *Roster) Save() (Ledger, bool) {
 	dirty := r.dirty

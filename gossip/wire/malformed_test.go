@@ -413,6 +413,7 @@ func TestAppendAtBounds(t *testing.T) {
 		{"least credit", 0, -1, func(n int) gossip.Message { return &gossip.Pull{Credit: n} }},
 		{"wall of a closed timestamp", 0, -1, closed(func(c *gossip.Closed, n int) { c.C.Wall = int64(n) })},
 		{"lags", (wire.MaxMembers + 1) / 2, (wire.MaxMembers+1)/2 + 1, closed(func(c *gossip.Closed, n int) { c.Lags = make([]byte, n) })},
+		{"acknowledged by each", 1, 2, closed(func(c *gossip.Closed, n int) { c.Acked = make([]byte, n) })},
 		{"least lags", 1, 0, closed(func(c *gossip.Closed, n int) { c.Lags = make([]byte, n) })},
 		{"tally", (wire.MaxMembers + 7) / 8, (wire.MaxMembers+7)/8 + 1, tally(func(y *gossip.Tally, n int) { y.Have = make([]byte, n) })},
 		{"least tally", 1, 0, tally(func(y *gossip.Tally, n int) { y.Have = make([]byte, n) })},

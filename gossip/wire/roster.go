@@ -27,11 +27,18 @@ func (e *Encoder) closed(c *gossip.Closed, w clock.Timestamp) {
 		e.null()
 		return
 	}
-	e.array(3)
+	if c.Acked == nil {
+		e.array(3)
+	} else {
+		e.array(4)
+	}
 	away := c.C.Wall - w.Wall
 	e.uint(uint64(away<<1 ^ away>>63))
 	e.uint(uint64(c.C.Logical))
 	e.bytes(c.Lags)
+	if c.Acked != nil {
+		e.bytes(c.Acked)
+	}
 }
 
 func (e *Encoder) tally(t *gossip.Tally) {
@@ -130,6 +137,12 @@ func (c *cursor) closed(w clock.Timestamp) *gossip.Closed {
 		Logical: uint32(c.uint("closed", math.MaxUint32)),
 	}}
 	s.Lags = c.bytes("lags", maxLags)
+	if unknown > 0 {
+		unknown--
+		if !c.null() {
+			s.Acked = c.bytes("acknowledged", maxLags)
+		}
+	}
 	c.skip("closed", unknown)
 	return s
 }
@@ -283,6 +296,9 @@ func checkClosed(c *gossip.Closed) error {
 	}
 	if n := len(c.Lags); n < 1 || n > maxLags {
 		return fmt.Errorf("lags of %d bytes, must have 1 to %d", n, maxLags)
+	}
+	if n := len(c.Acked); c.Acked != nil && n != len(c.Lags) {
+		return fmt.Errorf("%d bytes of what is acknowledged, must be the %d of the lags", n, len(c.Lags))
 	}
 	return checkTimestamp(c.C)
 }

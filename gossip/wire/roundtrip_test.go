@@ -151,7 +151,11 @@ func drawClosed(t *rapid.T) *gossip.Closed {
 	if rapid.Bool().Draw(t, "closed") {
 		return nil
 	}
-	return &gossip.Closed{C: drawTimestamp(t), Lags: rapid.SliceOfN(rapid.Byte(), 1, 8).Draw(t, "lags")}
+	c := &gossip.Closed{C: drawTimestamp(t), Lags: rapid.SliceOfN(rapid.Byte(), 1, 8).Draw(t, "lags")}
+	if rapid.Bool().Draw(t, "apart") {
+		c.Acked = rapid.SliceOfN(rapid.Byte(), len(c.Lags), len(c.Lags)).Draw(t, "acked")
+	}
+	return c
 }
 
 // drawTally sometimes draws none.

@@ -216,7 +216,7 @@ func samples() map[string]gossip.Message {
 		"status-full":       &gossip.Status{Marks: marks(3), Full: true, Hash: math.MaxUint64, Want: true, Facts: put().Facts, Wall: at(2, 0).Wall},
 		"status-closed": &gossip.Status{
 			Hash: 1, Facts: put().Facts,
-			Closed: &gossip.Closed{C: at(4, 1), Lags: []byte{0x10, 0x0f}},
+			Closed: &gossip.Closed{C: at(4, 1), Lags: []byte{0x10, 0x0f}, Acked: []byte{0x10, 0x02}},
 			Tally:  &gossip.Tally{Floor: at(2, 0), Have: []byte{0x05}},
 		},
 		"status-taken":    &gossip.Status{Hash: 1, Facts: put().Facts, Taken: marks(2)},

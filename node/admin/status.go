@@ -42,13 +42,13 @@ type Freshness struct {
 }
 
 // A Member is how far a node misses nothing of one member of the roster. The
-// member with the greatest age holds W back.
+// member with the greatest age holds the staleness back.
 type Member struct {
 	ID     store.NodeID `json:"id"`
 	Name   string       `json:"name"`
 	Region string       `json:"region"`
-	// Closed is the timestamp up to which nothing of the member is missing, empty
-	// if unknown, and Age how long ago that was, nil if unknown.
+	// Closed is up to when nothing is missing that was acknowledged by the member's
+	// region, empty if unknown, and Age how long ago that was, nil if unknown.
 	Closed string   `json:"closed"`
 	Age    *float64 `json:"age_seconds"`
 }

@@ -150,7 +150,7 @@ type unaware struct{ *apitest.Backend }
 func (u unaware) View() *kv.View {
 	v := u.Backend.View()
 	front := *v.Front
-	front.W = clock.Timestamp{}
+	front.Acked = clock.Timestamp{}
 	v.Front = &front
 	return v
 }

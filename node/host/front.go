@@ -25,8 +25,8 @@ type fronts struct {
 type front struct {
 	node.Front
 	uses atomic.Int64
-	// risen is closed when W rises above this front's, and when there is no
-	// latest front any more. Those that follow with the same W share it.
+	// risen is closed when Acked rises above this front's, and when there is no
+	// latest front any more. Those that follow with the same share it.
 	risen chan struct{}
 	// replaced is closed when there is a newer front, or none any more.
 	replaced chan struct{}
@@ -48,7 +48,7 @@ func (s *fronts) publish(f *node.Front) {
 	next.uses.Store(1) // the latest is in use by being the latest
 	s.open.Add(1)
 	old := s.latest.Load()
-	same := old != nil && old.W == f.W
+	same := old != nil && old.Acked == f.Acked
 	if same {
 		next.risen = old.risen
 	} else {
@@ -65,7 +65,7 @@ func (s *fronts) publish(f *node.Front) {
 	old.release()
 }
 
-// risen returns a channel that is closed when W of the latest front rises, or
+// risen returns a channel that is closed when Acked of the latest front rises, or
 // nil if there will be no other front. Take it before the front.
 func (s *fronts) risen() <-chan struct{} {
 	if f := s.latest.Load(); f != nil {

@@ -157,10 +157,10 @@ func BenchmarkFronts(b *testing.B) {
 	})
 }
 
-func TestFrontsTellWhenWRises(t *testing.T) {
+func TestFrontsTellWhenAckedRises(t *testing.T) {
 	f := noClosingError(t)
 	publish := func(wall int64) {
-		f.publish(&node.Front{Entries: &watched{t: t}, W: clock.Timestamp{Wall: wall}})
+		f.publish(&node.Front{Entries: &watched{t: t}, Acked: clock.Timestamp{Wall: wall}})
 	}
 	told := func(risen <-chan struct{}) bool {
 		select {
@@ -174,17 +174,17 @@ func TestFrontsTellWhenWRises(t *testing.T) {
 	unknown := f.risen()
 	publish(1)
 	if !told(unknown) {
-		t.Error("nobody was told of the first W")
+		t.Error("nobody was told of the first")
 	}
 	first := f.risen()
 	publish(1)
 	second := f.risen()
 	if told(first) || told(second) {
-		t.Error("told of a front with the same W")
+		t.Error("told of a front that misses as much")
 	}
 	publish(2)
 	if !told(first) || !told(second) {
-		t.Errorf("told of a greater W: %t from the first front with the former one, %t from the second, want both", told(first), told(second))
+		t.Errorf("told of one that misses less: %t from the first front with the former one, %t from the second, want both", told(first), told(second))
 	}
 	last := f.risen()
 	f.close()
@@ -201,7 +201,7 @@ func TestFrontsTellOfEachNewOne(t *testing.T) {
 	select {
 	case <-first:
 	default:
-		t.Error("not told of a front with the same W")
+		t.Error("not told of a front that misses as much")
 	}
 	second := f.replaced()
 	f.close()

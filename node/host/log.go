@@ -57,7 +57,7 @@ func (l eventLog) write(e node.Event) {
 		l.sampled.Error("a peer has another entry below the floor, and an operator has to decide", peerField(e.Peer), zap.Stringer("key", e.Key))
 	case node.BoundExceeded:
 		l.log.Warn("writes older than the bound may be missing here",
-			zap.Duration("bound", e.Bound), zap.Stringer("w", e.W), zap.String("laggard", string(e.Laggard)))
+			zap.Duration("bound", e.Bound), zap.Stringer("acked", e.Acked), zap.String("laggard", string(e.Laggard)))
 	case node.BoundKept:
 		l.log.Info("no write older than the bound is missing any more", zap.Duration("after", e.After))
 	case gossip.OriginHeld:

@@ -227,7 +227,7 @@ func (b *Backend) turn() []node.Reply {
 		b.t.Errorf("flush: %v", err)
 	}
 	if out.Front != nil {
-		if b.front != nil && b.front.W != out.Front.W {
+		if b.front != nil && b.front.Acked != out.Front.Acked {
 			close(b.fresher)
 			b.fresher = make(chan struct{})
 		}

@@ -1,0 +1,42 @@
+package sim
+
+import (
+	"time"
+
+	"hearsay/store"
+)
+
+// This file checks C4: a front misses nothing that any region had acknowledged by when
+// it says.
+
+// An ack is a client's being told that a region holds a write.
+type ack struct {
+	at time.Duration
+	store.Mark
+}
+
+// ackedBy checks what m's new front claims beyond the one before it.
+//
+// What it claims is told by wall clocks, one of which may have been ahead of the true
+// time. While none is by more than half the maximum skew this is stricter than what a
+// reader is told, for that has the skew added.
+func (c *checker) ackedBy(m *machine) {
+	l := &c.of[m.index]
+	if m.front.Acked.Compare(m.front.W) < 0 {
+		c.w.violated("C4", m, "says that it misses nothing up to %v, but nothing acknowledged only up to %v", m.front.W, m.front.Acked)
+		return
+	}
+	before := time.Duration(m.front.Acked.Wall-dawn) - c.ahead
+	for ; l.acks < len(c.acks) && c.acks[l.acks].at < before; l.acks++ {
+		a := c.acks[l.acks]
+		if !covers(m.front.Marks, m.front.Floor, a.Origin, a.Seq) && !c.excluded(a.Origin, a.Seq) {
+			c.w.violated("C4", m, "says that it misses nothing acknowledged before %v, but does not cover write %d of %v, acknowledged at %v", before, a.Seq, a.Origin, a.at)
+			return
+		}
+	}
+}
+
+// looksAhead notes by how much m's wall clock is ahead of the truth.
+func (c *checker) looksAhead(wall int64) {
+	c.ahead = max(c.ahead, time.Duration(wall-dawn)-c.w.now)
+}
