@@ -66,9 +66,10 @@ var mayImport = map[string]place{
 	// The HTTP front ends know nothing of gossip, nor of what runs the node.
 	"node/api":         {ours: []string{"clock", "store", "node", "node/kv", "node/bookmark"}},
 	"node/api/apitest": {ours: []string{"clock", "store", "store/memstore", "node", "node/kv", "node/bookmark", "node/api"}},
+	"node/backup":      {ours: []string{"clock", "store", "node", "node/kv", "node/api"}},
 	"node/rest":        {ours: []string{"clock", "store", "node", "node/kv", "node/api"}},
 	"node/binding":     {ours: []string{"clock", "store", "node", "node/kv", "node/api"}},
-	"node/admin":       {ours: []string{"clock", "store", "node", "node/host/wan"}, others: []string{prometheus}},
+	"node/admin":       {ours: []string{"clock", "store", "node", "node/backup", "node/host/wan"}, others: []string{prometheus}},
 
 	// Here the program meets the machine.
 	"node/host/wan": {},
@@ -78,7 +79,7 @@ var mayImport = map[string]place{
 	},
 	"node/host": {
 		ours: []string{"clock", "store", "store/pebblestore", "gossip", "gossip/wire", "node", "node/kv", "node/bookmark",
-			"node/api", "node/rest", "node/binding", "node/admin", "node/host/link", "node/host/wan"},
+			"node/api", "node/backup", "node/rest", "node/binding", "node/admin", "node/host/link", "node/host/wan"},
 		others: []string{netutil, pebble, prometheus, zap},
 	},
 
@@ -89,7 +90,7 @@ var mayImport = map[string]place{
 
 	// What a command needs of a node's inside, the host gives.
 	"cmd/hearsay": {
-		ours:   []string{"clock", "store", "node", "node/kv", "node/admin", "node/host", "node/host/link", "node/host/wan", "sim"},
+		ours:   []string{"clock", "store", "node", "node/kv", "node/admin", "node/backup", "node/host", "node/host/link", "node/host/wan", "sim"},
 		others: []string{cobra, pflag, prometheus, yaml, zap},
 	},
 	"cmd/hearsay/clients": {}, // tests alone

@@ -40,17 +40,26 @@ func askAdmin(ctx context.Context, admin, method, path string, in, out any) erro
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return &exitError{exitNoAnswer, fmt.Errorf(
-			"no answer from %s: %w; start a cluster with 'hearsay dev', or name an admin port with --admin or HEARSAY_ADMIN", admin, cause(err))}
+		return noAdmin(admin, err)
 	}
 	defer resp.Body.Close()
-	answer := json.NewDecoder(io.LimitReader(resp.Body, maxAdminAnswer))
-	if resp.StatusCode == http.StatusOK && answer.Decode(out) == nil {
+	if resp.StatusCode == http.StatusOK && json.NewDecoder(io.LimitReader(resp.Body, maxAdminAnswer)).Decode(out) == nil {
 		return nil
 	}
-	var refusal struct{ Error string }
-	if resp.StatusCode == http.StatusOK || answer.Decode(&refusal) != nil || refusal.Error == "" {
+	return refusal(admin, resp)
+}
+
+func noAdmin(admin string, err error) error {
+	return &exitError{exitNoAnswer, fmt.Errorf(
+		"no answer from %s: %w; start a cluster with 'hearsay dev', or name an admin port with --admin or HEARSAY_ADMIN", admin, cause(err))}
+}
+
+// refusal returns why an admin port did not do what it was asked.
+func refusal(admin string, resp *http.Response) error {
+	var why struct{ Error string }
+	err := json.NewDecoder(io.LimitReader(resp.Body, maxAdminAnswer)).Decode(&why)
+	if resp.StatusCode == http.StatusOK || err != nil || why.Error == "" {
 		return fmt.Errorf("%s answered %s but not as an admin port does; is it one?", admin, resp.Status)
 	}
-	return fmt.Errorf("%s refused: %s", admin, refusal.Error)
+	return fmt.Errorf("%s refused: %s", admin, why.Error)
 }

@@ -22,12 +22,12 @@ const statusPath = "/admin/v1/status"
 func newCluster() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "cluster",
-		Short:   "Look at a running cluster, and have nodes leave it",
-		Long:    "Look at a running cluster, and have nodes leave it. Without --admin that of 'hearsay dev' is meant.",
+		Short:   "Look at a running cluster, have nodes leave it, back it up",
+		Long:    "Look at a running cluster, have nodes leave it, back it up. Without --admin that of 'hearsay dev' is meant.",
 		Example: "  hearsay cluster status\n  hearsay cluster conflicts\n  hearsay cluster forget us-east-2",
 	}
 	port := addAdmin(cmd)
-	return group(cmd, newClusterStatus(port), newClusterConflicts(port), newClusterForget(port), newClusterDrain(port))
+	return group(cmd, newClusterStatus(port), newClusterConflicts(port), newClusterForget(port), newClusterDrain(port), newClusterBackup(port), newClusterRestore(port))
 }
 
 func newClusterStatus(port *string) *cobra.Command {

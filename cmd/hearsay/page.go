@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+
+	"hearsay/node/admin"
 )
 
 //go:embed page
@@ -94,6 +96,8 @@ func (c *cluster) pageHandler() http.Handler {
 	mux.Handle(statusPath, first)
 	mux.Handle(conflictsPath, first)
 	mux.Handle(forgetPath, first)
+	mux.Handle(admin.BackupPath, first)
+	mux.Handle(admin.RestorePath, first)
 	// Another site that is open in the same browser may read and do nothing here.
 	page := http.NewCrossOriginProtection().Handler(secured(mux))
 	return c.nodes()[0].Gateway(page)

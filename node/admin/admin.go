@@ -4,18 +4,22 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"hearsay/node/backup"
 	"hearsay/node/host/wan"
 	"hearsay/store"
 )
 
 // A Source is the node that the handler speaks for. Its methods are called from
-// many goroutines and do not block.
+// many goroutines and do not block, but for Backup
+// and Restore.
 type Source interface {
 	// Alive returns why the node has stopped, or nil while it runs.
 	Alive() error
@@ -35,6 +39,11 @@ type Source interface {
 	// Drain has the node leave in good order. It is done when Status names it no more
 	// as a member.
 	Drain() error
+	// Backup writes all that the node shows to w: a backup if it returns nil.
+	Backup(w io.Writer) error
+	// Restore brings a backup into the node's cluster. What it returns is also true
+	// beside an error.
+	Restore(ctx context.Context, r io.Reader, opt backup.Options) (backup.Restored, error)
 }
 
 // Options is what a node may have to show besides its status.
@@ -72,6 +81,8 @@ func New(s Source, opt Options) http.Handler {
 		}
 		answer(w, http.StatusOK, struct{}{})
 	})
+	mux.HandleFunc("GET "+BackupPath, func(w http.ResponseWriter, _ *http.Request) { save(w, s) })
+	mux.HandleFunc("POST "+RestorePath, func(w http.ResponseWriter, r *http.Request) { restore(w, r, s) })
 	if opt.Metrics != nil {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(opt.Metrics, promhttp.HandlerOpts{}))
 	}

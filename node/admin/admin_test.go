@@ -1,9 +1,11 @@
 package admin_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -14,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hearsay/node/admin"
+	"hearsay/node/backup"
 	"hearsay/node/host/wan"
 	"hearsay/store"
 )
@@ -24,7 +27,8 @@ type node struct {
 	status       admin.Status
 	conflicts    []admin.Conflict
 	held         *admin.Held
-	refusal      error // of Forget and Drain
+	refusal      error // of all that may be refused
+	broken       error // of a backup that has begun
 }
 
 func (n node) Alive() error         { return n.alive }
@@ -45,6 +49,22 @@ func (n node) Forget(names []string, force bool) ([]store.NodeID, error) {
 }
 
 func (n node) Drain() error { return n.refusal }
+
+func (n node) Backup(w io.Writer) error {
+	if n.refusal != nil {
+		return n.refusal
+	}
+	_, err := io.WriteString(w, "a backup")
+	return errors.Join(err, n.broken)
+}
+
+func (n node) Restore(_ context.Context, r io.Reader, opt backup.Options) (backup.Restored, error) {
+	b, err := io.ReadAll(r)
+	if opt.Overwrite {
+		return backup.Restored{Written: uint64(len(b))}, err
+	}
+	return backup.Restored{Kept: uint64(len(b))}, errors.Join(err, n.refusal)
+}
 
 func ask(h http.Handler, method, path, body string) (status int, text string) {
 	w := httptest.NewRecorder()

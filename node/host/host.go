@@ -39,6 +39,7 @@ type Host struct {
 	loop    *loop
 	large   *large
 	uploads *api.Uploads
+	copying sync.Mutex // held by the one backup or restore
 	links   *link.Links
 	peers   *peerTable
 	counts  counts

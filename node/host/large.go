@@ -28,6 +28,7 @@ type large struct {
 	expected []gossip.Piece // the longest ago first
 	drops    []store.Upload
 	dropping bool
+	held     int          // who needs uploads that are to be dropped
 	current  store.Upload // what is being dropped
 	next     *sync.Cond   // of current and dropping
 }
@@ -161,16 +162,35 @@ func (l *large) drop(us []store.Upload) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.drops = append(l.drops, us...)
-	if !l.dropping {
+	l.startDropping()
+}
+
+// startDropping drops what is to be dropped, if nobody holds it. The caller holds mu.
+func (l *large) startDropping() {
+	if len(l.drops) > 0 && l.held == 0 && !l.dropping {
 		l.dropping = true
 		go l.dropAll()
 	}
 }
 
+// hold has nothing dropped that a view names which is taken from now on, until letGo.
+func (l *large) hold() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held++
+}
+
+func (l *large) letGo() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held--
+	l.startDropping()
+}
+
 func (l *large) dropAll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.drops) > 0 {
+	for len(l.drops) > 0 && l.held == 0 {
 		l.current, l.drops = l.drops[0], l.drops[1:]
 		u := l.current
 		l.mu.Unlock()

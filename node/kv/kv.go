@@ -75,9 +75,9 @@ func (v *View) Get(ns, key string) (*store.Entry, error) {
 	return node.Read(v.Now, v.Front, store.Key{Namespace: ns, Name: key})
 }
 
-// wall is the time that expirations are judged by and counted from: the node's
+// Wall is the time, nanoseconds since the Unix epoch, that expirations are judged by and counted from: the node's
 // clock, which for this never runs back.
-func (v *View) wall() int64 { return max(v.Now.Wall, v.Front.Wall) }
+func (v *View) Wall() int64 { return max(v.Now.Wall, v.Front.Wall) }
 
 func checkKey(key string) error {
 	switch {

@@ -131,7 +131,7 @@ func (v *View) ByTitle(title string) (Namespace, error) {
 		if e == nil {
 			break
 		}
-		if !e.Live(v.wall()) {
+		if !e.Live(v.Wall()) {
 			continue
 		}
 		n, err := parseNamespace(e)
@@ -172,7 +172,7 @@ func (v *View) CreateNamespace(title string) (Namespace, []node.Write, error) {
 		return Namespace{}, nil, err
 	}
 	for number := range uint64(maxNumber) {
-		n := Namespace{ID: v.id(title, number), Title: title, Created: v.wall()}
+		n := Namespace{ID: v.id(title, number), Title: title, Created: v.Wall()}
 		e, err := v.entry(namespaceKey(n.ID))
 		if err != nil {
 			return Namespace{}, nil, err
@@ -261,7 +261,7 @@ func (v *View) livingEntry(id string) (*store.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e == nil || !e.Live(v.wall()) {
+	if e == nil || !e.Live(v.Wall()) {
 		return nil, errNamespaceNotFound()
 	}
 	return e, nil

@@ -65,7 +65,7 @@ func (v *View) Delete(ns, key string) (node.Write, error) {
 }
 
 func (v *View) expires(ttl, expiration string) (int64, error) {
-	now := v.wall() / int64(time.Second)
+	now := v.Wall() / int64(time.Second)
 	if ttl != "" {
 		n, ok := leadingInt(ttl)
 		switch {
