@@ -120,7 +120,7 @@ func (b target) shows(t *testing.T, ns string) string {
 func TestEverythingComesBack(t *testing.T) {
 	old := newTarget(t)
 	a, b := old.create(t, "a"), old.create(t, "b")
-	large := make([]byte, node.MaxValue)
+	large := make([]byte, 5<<19) // of two chunks and a half
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(large) // never fails
 	long := strings.Repeat("k", store.MaxName)
 	old.accept(t,
@@ -300,11 +300,50 @@ func TestBackupOfAnotherCluster(t *testing.T) {
 			if got, want := b.shows(t, n.ID), "\"k\" = \"theirs\"  0\n"; got != want {
 				t.Errorf("it shows %q, want %q", got, want)
 			}
-			// Who creates the title here later does not shadow it.
-			if _, _, err := v.CreateNamespace("n"); err == nil {
-				t.Error("CreateNamespace under the title: no error")
+			// Who creates the title elsewhere at that time does not shadow it.
+			elsewhere := newTarget(t)
+			elsewhere.Advance(time.Hour)
+			b.copyNamespace(t, elsewhere, elsewhere.create(t, "n"))
+			w := b.View()
+			defer w.Close()
+			if m, err := w.ByTitle("n"); err != nil || m.ID != n.ID {
+				t.Errorf("ByTitle = %v, %v, want the older one still, %s", m, err, n.ID)
 			}
 		})
+	}
+}
+
+// copyNamespace brings the record of a namespace to b, as gossip would.
+func (b target) copyNamespace(t *testing.T, from target, id string) {
+	t.Helper()
+	key := store.Key{Namespace: "system/namespaces", Name: id}
+	v := from.View()
+	defer v.Close()
+	e, err := v.Front.Entries.Get(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.accept(t, node.Write{Key: key, Value: e.Value})
+}
+
+func TestCollectedTombstonesAreLeftOut(t *testing.T) {
+	b := newTarget(t)
+	ns := b.create(t, "n")
+	for _, key := range []string{"at", "above"} {
+		b.accept(t, node.Write{Key: store.Key{Namespace: ns, Name: key}, Delete: true})
+	}
+	v := b.View()
+	defer v.Close()
+	at, err := v.Front.Entries.Get(store.Key{Namespace: ns, Name: "at"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := *v.Front
+	front.Floor = at.Version.Timestamp
+	v.Front = &front
+	totals, err := backup.Save(io.Discard, v, b.Identity())
+	if want := (backup.Totals{Entries: 1, Tombstones: 1, Bytes: totals.Bytes}); err != nil || totals != want {
+		t.Errorf("Save = %+v, %v, want %+v: the namespace, and the key above the floor", totals, err, want)
 	}
 }
 

@@ -165,9 +165,9 @@ func (l *large) drop(us []store.Upload) {
 	l.startDropping()
 }
 
-// startDropping drops what is to be dropped, if nobody holds it. The caller holds mu.
+// startDropping drops what is to be dropped, while nobody holds it. The caller holds mu.
 func (l *large) startDropping() {
-	if len(l.drops) > 0 && l.held == 0 && !l.dropping {
+	if !l.dropping {
 		l.dropping = true
 		go l.dropAll()
 	}
