@@ -120,7 +120,7 @@ func (b target) shows(t *testing.T, ns string) string {
 func TestEverythingComesBack(t *testing.T) {
 	old := newTarget(t)
 	a, b := old.create(t, "a"), old.create(t, "b")
-	large := make([]byte, 5<<19) // of two chunks and a half
+	large := make([]byte, 5<<19)                    // of two chunks and a half
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(large) // never fails
 	long := strings.Repeat("k", store.MaxName)
 	old.accept(t,
@@ -140,7 +140,9 @@ func TestEverythingComesBack(t *testing.T) {
 	}
 	old.accept(t, many...)
 	old.accept(t, node.Write{Key: store.Key{Namespace: b, Name: "gone"}, Delete: true})
-	old.deleteNamespace(t, old.create(t, "deleted"))
+	deleted := old.create(t, "deleted")
+	old.put(t, deleted, "out of reach", "v")
+	old.deleteNamespace(t, deleted)
 	whole := old.saved(t)
 
 	fresh := newTarget(t)
