@@ -181,7 +181,17 @@ func (e *Engine) Retired(origin store.Origin) bool {
 
 // Passed reports whether what is stamped t may have been collected here.
 func (e *Engine) Passed(t clock.Timestamp) bool {
-	return e.cfg.Sweep > 0 && t.Compare(e.floor) <= 0
+	return e.cfg.Sweep > 0 && !e.floor.IsZero() && t.Compare(e.floor) <= 0
+}
+
+// trimPassed drops rows of f that the floor has passed, and all before them: no row
+// may name an entry that was not taken in.
+func (e *Engine) trimPassed(f *Frame) error {
+	n := sort.Search(len(f.Rows), func(i int) bool { return !e.Passed(f.Rows[i].Timestamp) })
+	if n == 0 {
+		return nil
+	}
+	return e.trim(f.Origin, f.From+uint64(n))
 }
 
 // retire forgets the origins that need no mark any more.

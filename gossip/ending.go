@@ -18,6 +18,9 @@ func (e *Engine) refuses(f *Frame) string {
 	if last, ended := e.roster.Epoch().Ended(f.Origin); ended && f.Through() > last {
 		return "frame beyond the end of a node that was dropped"
 	}
+	if !f.stands() {
+		return "frame with an entry that does not stand for its row"
+	}
 	return ""
 }
 

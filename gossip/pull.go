@@ -65,6 +65,9 @@ func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) er
 	if err != nil {
 		return err
 	}
+	if err := e.trimPassed(f); err != nil {
+		return err
+	}
 	e.await(f, applied)
 	e.wantAll(now, f, applied, via)
 	through, hold := applied.Through, applied.Hold

@@ -202,3 +202,14 @@ func (e *Engine) entryFor(key store.Key, wrote store.Version) (*store.Entry, err
 	}
 	return nil, fmt.Errorf("nothing stands for %v: %w", wrote, store.ErrNotFound)
 }
+
+// stands reports whether each row's entry is what the row stands for, or supersedes
+// it. Who took in another would cover what he does not hold, and could pass nothing on.
+func (f *Frame) stands() bool {
+	for _, row := range f.Rows {
+		if f.Entries[row.Entry].Version.Compare(store.Version{Timestamp: row.Timestamp, Origin: f.Origin}) < 0 {
+			return false
+		}
+	}
+	return true
+}
