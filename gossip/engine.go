@@ -147,6 +147,8 @@ type Engine struct {
 	scrubbed   int           // the next bucket to look at
 	bad        map[int]bool  // buckets whose entries were not what the digest said
 
+	resting bool // see Rest
+
 	first int  // whose open streams go first in the next Collect
 	more  bool // open streams have credit that the last Collect did not use
 	out   []Envelope
@@ -302,7 +304,9 @@ func (e *Engine) NextTick() time.Duration {
 	next := e.nextCrossing(min(e.nextStatus, e.nextRepair, e.roster.NextTick(), e.nextWants()))
 	next = e.nextOffers(next)
 	for i := range e.lacks {
-		next = min(next, e.deadline(&e.lacks[i]))
+		if !e.resting {
+			next = min(next, e.deadline(&e.lacks[i]))
+		}
 	}
 	for _, s := range e.seats {
 		next = min(next, s.region.NextTick())

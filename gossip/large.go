@@ -280,6 +280,9 @@ func (e *Engine) tellRegion(w *want) {
 // ask sends each peer one Fetch for what it is asked for now. What is offered
 // goes first: a writer waits for it.
 func (e *Engine) ask(now clock.Reading) {
+	if e.resting {
+		return
+	}
 	for _, p := range e.peers {
 		p.fetching = fetching{}
 	}

@@ -59,7 +59,7 @@ func (e *Engine) receiveOffer(now clock.Reading, from store.NodeID, o *Offer) {
 	e.wantsDue = true
 	w := e.wanted(o.Manifest.Upload)
 	if w == nil {
-		if e.full() {
+		if e.full() || e.resting {
 			return // it is offered again
 		}
 		w = newWant(now.Mono, o.Manifest)

@@ -27,6 +27,9 @@ type lack struct {
 type span struct{ from, through uint64 }
 
 func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) error {
+	if e.resting {
+		return nil
+	}
 	if why := e.refuses(f); why != "" {
 		e.replica.Observe(MessageRefused{From: from, Why: why})
 		return nil
@@ -182,6 +185,9 @@ func (e *Engine) hold(now clock.Reading, f *Frame, hold time.Duration) {
 
 // tickLacks drops what has come and pulls what is due.
 func (e *Engine) tickLacks(now clock.Reading) {
+	if e.resting {
+		return
+	}
 	kept := e.lacks[:0]
 	var asked map[*peer]*Pull
 	for _, l := range e.lacks {

@@ -83,9 +83,9 @@ func (e *Engine) tickRepair(now clock.Reading) error {
 	return e.sendSums(p, &Repair{Epoch: e.roster.Epoch().Number, Floor: e.floor, Through: clock.Timestamp{Wall: e.w.Wall - int64(repairSettle)}})
 }
 
-// comparable reports whether the replica holds what its epoch and floor say, and
+// comparable reports whether the replica takes entries, holds what its epoch and floor say, and
 // nothing besides that another with the same need not hold.
-func (e *Engine) comparable() bool { return !e.sweeping() && e.replica.Cleared() }
+func (e *Engine) comparable() bool { return !e.resting && !e.sweeping() && e.replica.Cleared() }
 
 // scrub has the replica look whether some buckets still are what the digest says. A
 // bad one is counted anew, so that its difference from other replicas shows.

@@ -48,6 +48,7 @@ func (e *Engine) sit(now clock.Reading) {
 		i, has := e.findSeat(r.Name)
 		if !has && (r.Name == e.self.Region || slices.Contains(r.Granters, e.self.ID)) {
 			s := &seat{name: r.Name, region: view.New(e.self.ID, e.cfg.View, e.remembered(r.Name), now, e.draw)}
+			s.region.Rest(e.resting)
 			e.seats = slices.Insert(e.seats, i, s)
 		}
 	}

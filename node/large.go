@@ -35,7 +35,7 @@ func (n *Node) offerLarge(now clock.Reading, t Ticket, w Write) {
 
 // acceptOffered accepts the writes whose chunks the region holds.
 func (n *Node) acceptOffered(now clock.Reading) error {
-	if len(n.offered) == 0 || n.Ready(now) != nil {
+	if len(n.offered) == 0 || n.draining || n.stamps(now) != nil {
 		return nil
 	}
 	var err error

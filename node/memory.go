@@ -119,6 +119,15 @@ func (n *Node) Ready(now clock.Reading) error {
 	switch {
 	case n.draining:
 		return fmt.Errorf("%w: %w", ErrNotReady, ErrLeaving)
+	case n.full:
+		return fmt.Errorf("%w: %w, and it takes none until there is room", ErrNotReady, ErrFull)
+	}
+	return n.stamps(now)
+}
+
+// stamps returns why the node may not give a write a timestamp at now, nil if it may.
+func (n *Node) stamps(now clock.Reading) error {
+	switch {
 	case !n.member:
 		if end, dropped := n.engine.Roster().Epoch().End(n.cfg.ID); dropped {
 			return fmt.Errorf("%w: epoch %d dropped it from the cluster, and it has not been admitted again yet", ErrNotReady, end.Epoch)

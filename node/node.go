@@ -23,9 +23,9 @@ var (
 	// Nothing changed.
 	ErrWrite = errors.New("node: bad write")
 	// ErrNotReady is returned by Node.Write before the node belongs to the
-	// cluster, and after a restart until the clock has passed what an earlier life
-	// may have closed. Nothing changed; it is a matter of a second, or of the
-	// cluster's majority.
+	// cluster, after a restart until the clock has passed what an earlier life
+	// may have closed, and while the node's disk or clock is not fit. Nothing
+	// changed; see Node.Ready.
 	ErrNotReady = errors.New("node: not ready to take writes")
 )
 
@@ -53,6 +53,8 @@ type Node struct {
 	started    int64           // wall time of the first turn
 	clockWrong bool            // told by ClockOff
 	wrongAt    time.Duration   // Reading.Mono of that
+	full       bool            // told by Full
+	fullAt     time.Duration   // Reading.Mono of that
 	late       int64           // since when the bound is exceeded, 0 while it is kept
 
 	w     clock.Timestamp // of the last front …

@@ -26,6 +26,9 @@ const (
 	FalseAlarm                  // machines B believe that machines A are gone
 	Wipe                        // machine A loses its disk, and comes back at the end as another node of its name
 	Forget                      // machine B is told to have the cluster forget machine A, whatever that does
+	FullDisk                    // the disks of machines A have no room to spare
+	FailedSync                  // the next commit of machines A fails, and their nodes stop; they start again at the end
+	SlowDisk                    // each commit of machines A takes Amount more
 	drawnKinds                  // the ones above make up plans
 
 	// Rot is on top, for what a machine shows then breaks promises until it is mended:
@@ -34,7 +37,7 @@ const (
 	faultKinds = Rot + 1
 )
 
-var faultNames = [faultKinds]string{"crash", "pause", "cut one way", "cut region", "loss", "duplicate", "reorder", "clock step", "clock jump", "false alarm", "wipe", "forget", "rot"}
+var faultNames = [faultKinds]string{"crash", "pause", "cut one way", "cut region", "loss", "duplicate", "reorder", "clock step", "clock jump", "false alarm", "wipe", "forget", "full disk", "failed sync", "slow disk", "rot"}
 
 func (k FaultKind) String() string { return faultNames[k] }
 
@@ -110,8 +113,11 @@ func (cfg Config) fault(kind FaultKind, id uint64, from time.Duration) Fault {
 	f.For = between(draw("fault for"), 10*time.Millisecond, between(draw("fault at most"), 20*time.Millisecond, 2*slot))
 	f.For = min(f.For, cfg.For-f.At)
 	switch kind {
-	case Crash, Pause:
+	case Crash, Pause, FullDisk, FailedSync:
 		f.A = cfg.some(draw("fault machines"), 1+cfg.Nodes/3)
+	case SlowDisk:
+		f.A = cfg.some(draw("fault machines"), 1+cfg.Nodes/3)
+		f.Amount = between(draw("fault amount"), 10*time.Millisecond, between(draw("fault amount at most"), 20*time.Millisecond, 2*time.Second))
 	case CutOneWay:
 		f.A = cfg.some(draw("fault from"), cfg.Nodes-1)
 		f.B = cfg.some(draw("fault to"), cfg.Nodes-1)

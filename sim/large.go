@@ -90,6 +90,9 @@ func (w *World) takeIn(m *machine, c *gossip.Chunk) bool {
 	if c.Gone {
 		return true
 	}
+	if m.full {
+		return false
+	}
 	if err := errors.Join(m.disk.Stage(c.Upload, c.Offset, c.Data), m.disk.SyncStaged(c.Upload)); err != nil {
 		w.violated("store", m, "stage a chunk: %v", err)
 	}

@@ -40,6 +40,12 @@ type machine struct {
 	armed bool
 	wakes uint64 // tells the Wake that counts
 
+	fulls   int           // faults that last now …
+	full    bool          // … and whether the node was told
+	slow    time.Duration // what each commit takes more
+	spoilt  []*Fault      // have a commit fail
+	stopped *Fault        // the one of these that ended the node
+
 	crashes, pauses int    // that last now
 	doom            *Fault // cuts the power in the next turn that has a write
 }
@@ -118,6 +124,7 @@ func (w *World) turn(m *machine) {
 	m.busy = true
 	now := m.clocks.read(w.now)
 	w.check.looksAhead(now.Wall)
+	m.measure(now)
 	taken, bytes, writes := 0, 0, 0
 	for taken < len(m.inbox) && taken < maxTurn && bytes < maxTurnBytes {
 		in := &m.inbox[taken]
@@ -132,7 +139,7 @@ func (w *World) turn(m *machine) {
 	m.bytes -= bytes
 	m.node.Tick(now)
 	w.check.accepts(m)
-	sync := w.cfg.commitTime(m.index, w.now)
+	sync := w.commitTime(m)
 	w.push(happening{at: w.now + sync, kind: Synced, machine: m.index, id: m.boots})
 	if m.doom != nil && writes > 0 {
 		after := time.Duration(below(w.draw("doom", m.doom.ID, uint64(m.index)), uint64(sync)))
@@ -187,6 +194,9 @@ func (w *World) synced(m *machine) {
 // flush commits m's open turn and publishes its front.
 func (w *World) flush(m *machine) (node.Output, bool) {
 	out, err := m.node.Flush()
+	if err != nil && w.failed(m, err) {
+		return out, false
+	}
 	if err != nil {
 		w.violated("flush", m, "Flush at %s: %v", m.peer.ID, err)
 		return out, false
@@ -254,11 +264,16 @@ func (w *World) powerOff(m *machine) {
 	if m.busy && happens(w.draw("open turn survives", f.ID, uint64(m.index)), 500) {
 		w.stats.Survived++
 		if _, ok := w.flush(m); !ok {
-			return
+			return // the disk failed, or the run has
 		}
 	} else if m.busy {
 		w.stats.Dropped++
 	}
+	w.stop(m, f)
+}
+
+// stop leaves of m what its disk has.
+func (w *World) stop(m *machine, f *Fault) {
 	if m.front != nil {
 		w.closeFront(m)
 	}

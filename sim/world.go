@@ -190,6 +190,8 @@ func (w *World) observe(m *machine, e node.Event) {
 		m.accepts = append(m.accepts, accepted{e.Ticket, e.Version, false, m.node.Watermarks()})
 	case node.WriteRepeated:
 		m.accepts = append(m.accepts, accepted{e.Ticket, e.Version, true, nil})
+	case gossip.FrameApplied:
+		w.check.applied(m, e)
 	case node.OfferedAnew:
 		w.check.offered(m, e)
 	case node.UpdateLost:
@@ -314,6 +316,18 @@ func (w *World) begin(i int) {
 		w.alarm(f)
 	case Wipe:
 		w.wipe(w.machines[f.A[0]], f)
+	case FullDisk:
+		for _, i := range f.A {
+			w.machines[i].fulls++
+		}
+	case FailedSync:
+		for _, i := range f.A {
+			w.spoilDisk(w.machines[i], f)
+		}
+	case SlowDisk:
+		for _, i := range f.A {
+			w.machines[i].slow += f.Amount
+		}
 	case Forget:
 		w.deliver(w.machines[f.B[0]], input{kind: Forgotten, other: f.A[0]})
 	case Rot:
@@ -342,6 +356,18 @@ func (w *World) end(i int) {
 		for _, i := range f.A {
 			w.resume(w.machines[i])
 			w.meet(w.machines[i], f.ID, true)
+		}
+	case FullDisk:
+		for _, i := range f.A {
+			w.machines[i].fulls--
+		}
+	case FailedSync:
+		for _, i := range f.A {
+			w.replaceDisk(w.machines[i], f)
+		}
+	case SlowDisk:
+		for _, i := range f.A {
+			w.machines[i].slow -= f.Amount
 		}
 	case ClockStep, Forget, Rot: // are for good
 	case ClockJump:

@@ -140,14 +140,15 @@ func (r *Region) reached(deaf []store.NodeID) int {
 }
 
 // deaf returns the peers, sorted, that do not answer this node, are not heard by
-// it or do not hear it, or do not confirm its writes.
+// it or do not hear it, or do not confirm its writes; all of them if it rests.
 func (r *Region) deaf() []store.NodeID {
 	self := r.peer(r.self)
 	var deaf []store.NodeID
 	for _, p := range r.peers {
 		switch {
 		case p.id == r.self:
-		case self.node && p.granter && r.silent(p.answered),
+		case r.resting,
+			self.node && p.granter && r.silent(p.answered),
 			self.granter && p.node && r.silent(p.heard),
 			!self.node && slices.Contains(p.deaf, r.self), // a borrowed granter asks nobody
 			p.node && r.lags(p):

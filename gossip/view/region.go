@@ -39,6 +39,7 @@ type Region struct {
 	due      time.Duration  // … and the Reading.Mono at which it is proposed
 	watching time.Duration  // Reading.Mono: when to see next which set fits
 
+	resting   bool       // this node takes in nothing
 	wrote     store.Mark // how far this node's present origin is
 	confirmed uint64     // how far the region holds it
 }
@@ -142,6 +143,11 @@ func (r *Region) View() *View { return &r.ledger.View }
 
 // Tag returns what goes with every report of what this node holds.
 func (r *Region) Tag() Tag { return Tag{View: r.ledger.Granted, Config: r.config} }
+
+// Rest tells whether this node takes in nothing for now. It then says that it is
+// deaf to everybody, so that the others form a view without it and wait for none of
+// their writes to come here.
+func (r *Region) Rest(resting bool) { r.resting = resting }
 
 // Save returns the ledger if it changed since the last call.
 func (r *Region) Save() (Ledger, bool) {

@@ -454,3 +454,25 @@ func BenchmarkWriteInViewOfFive(b *testing.B) {
 		}
 	}
 }
+
+// A node that takes nothing in says so: the others form a view without it, and it is
+// not in one again before it takes things in.
+func TestRestingNodeCostsOneLease(t *testing.T) {
+	for _, sh := range shapes[2:] {
+		w := calm(t, 1, sh)
+		resting := w.sites[1]
+		resting.stuck = true
+		resting.region.Rest(true)
+		left := slices.Delete(slices.Clone(w.nodes()), 1, 2)
+		recovers(t, w, 1300*time.Millisecond, left)
+		for range 3000 {
+			if w.step(); resting.region.Hold().On(resting.reading()) {
+				t.Fatalf("%v: the resting node answers region again", sh)
+			}
+		}
+		recovers(t, w, 50*time.Millisecond, left)
+		resting.stuck = false
+		resting.region.Rest(false)
+		recovers(t, w, 3*time.Second, w.nodes())
+	}
+}

@@ -20,6 +20,7 @@ type Status struct {
 	Marks  []Mark  `json:"marks"`
 	Peers  []Peer  `json:"peers"`
 	Queues []Queue `json:"queues"`
+	Disk   Disk    `json:"disk"`
 	// Events counts what happened in the node since it started, by its name.
 	Events map[string]uint64 `json:"events"`
 }
@@ -79,6 +80,16 @@ type Peer struct {
 	// Staleness is that of reads there by what the peer said last, in seconds; nil
 	// if unknown.
 	Staleness *float64 `json:"staleness_seconds"`
+}
+
+// A Disk is the room where the node's data lie, in bytes.
+type Disk struct {
+	// Free is what is free, nil if that cannot be told.
+	Free *uint64 `json:"free_bytes"`
+	// Reserve is what is kept free. With less than that the node is full: it takes no
+	// writes, from clients or peers.
+	Reserve uint64 `json:"reserve_bytes"`
+	Full    bool   `json:"full"`
 }
 
 // A Queue is what waits to go through the node, or to be answered.

@@ -72,6 +72,8 @@ func explain(err error) *kv.Error {
 		return unserved(err, 0)
 	case errors.Is(err, node.ErrLeaving):
 		return &kv.Error{Status: 503, Code: codeInternal, Reason: "The node leaves the cluster and takes no writes. Please try another one."}
+	case errors.Is(err, node.ErrFull):
+		return &kv.Error{Status: 503, Code: codeInternal, Reason: "The node's disk is full and it takes no writes. Please try another one."}
 	case errors.Is(err, node.ErrNotReady):
 		return &kv.Error{Status: 503, Code: codeInternal, Reason: "The node does not take writes yet. Please try again."}
 	case errors.Is(err, ErrStopped):

@@ -53,6 +53,10 @@ type Config struct {
 	// development.
 	CreateNamespaces bool
 
+	// DiskReserve is how many bytes of the disk are kept free: below it the node
+	// takes nothing in, until there is room again. 0 keeps none.
+	DiskReserve int64
+
 	// Clients and Peers bound the clients' writes that are not answered yet, and
 	// the peers' messages that wait for a turn.
 	Clients, Peers Limit
@@ -91,6 +95,7 @@ func DefaultConfig() Config {
 		MaxConns:    4096,
 		BodyBytes:   api.DefaultBodyBytes,
 		UploadBytes: api.DefaultUploadBytes,
+		DiskReserve: 256 << 20,
 		Clients:     Limit{Count: 1 << 16, Bytes: 64 << 20},
 		Peers:       Limit{Count: 1 << 14, Bytes: 64 << 20},
 		WriteWait:   2 * time.Second,
@@ -141,6 +146,9 @@ func (c Config) Validate() error {
 		if n.value <= 0 {
 			return fmt.Errorf("host: %s is %d, must be positive", n.name, n.value)
 		}
+	}
+	if c.DiskReserve < 0 {
+		return fmt.Errorf("host: DiskReserve is %d, must not be negative", c.DiskReserve)
 	}
 	if c.Node.Bound < node.MinBound {
 		return fmt.Errorf("host: Node.Bound is %v, must be at least %v", c.Node.Bound, node.MinBound)

@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"hearsay/clock"
 	"hearsay/gossip"
 	"hearsay/node"
 	"hearsay/node/admin"
@@ -37,6 +38,7 @@ type Host struct {
 	store   store.Store
 	fronts  *fronts
 	loop    *loop
+	space   *space
 	large   *large
 	uploads *api.Uploads
 	copying sync.Mutex // held by the one backup or restore
@@ -61,6 +63,10 @@ type Host struct {
 	drained   chan struct{} // closed once the node has left the cluster …
 	left      bool          // … as the loop knows
 	running   bool          // the loop's goroutine was started
+	done      chan struct{} // closed when the node has stopped …
+	ended     sync.Once
+	failure   error       // … for this, if by itself
+	wrecked   atomic.Bool // calls of the store may never return
 	closing   sync.Once
 	closed    error
 }
@@ -87,12 +93,19 @@ func Open(cfg Config) (*Host, error) {
 	if cfg.Listen == nil {
 		cfg.Listen = net.Listen
 	}
-	h := &Host{cfg: cfg, drained: make(chan struct{}), log: cfg.Log, counts: newCounts(), arrivals: newArrivals(maxArrivals), peers: newPeerTable(cfg.Node.Gossip.MaxOrigins)}
+	h := &Host{cfg: cfg, drained: make(chan struct{}), done: make(chan struct{}), log: cfg.Log, counts: newCounts(), arrivals: newArrivals(maxArrivals), peers: newPeerTable(cfg.Node.Gossip.MaxOrigins)}
 	h.metrics = newMetrics(h)
-	if err := h.open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open node: %w", err), h.Close())
+	opened := make(chan error, 1)
+	go func() { opened <- h.open() }()
+	select {
+	case err := <-opened:
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("open node: %w", err), h.Close())
+		}
+		return h, nil
+	case <-h.done: // and open may never return
+		return nil, fmt.Errorf("open node: %w", h.failure)
 	}
-	return h, nil
 }
 
 func (h *Host) open() (err error) {
@@ -154,14 +167,17 @@ func (h *Host) openStore() error {
 	if opt.Events == nil {
 		opt.Events = storeEvents(h.log)
 	}
+	opt.Fatal = h.wreck
 	st, err := pebblestore.Open(h.dir.store(), opt)
 	if err != nil {
 		return err
 	}
 	h.store = st
+	h.space = newSpace(st, h.cfg.DiskReserve, h.log)
 	if h.large, err = newLarge(st, h.log); err != nil {
 		return err
 	}
+	h.large.full = h.space.full.Load
 	h.uploads = api.NewUploads(h.large, h.cfg.UploadBytes, api.DefaultUploadWait)
 	return nil
 }
@@ -190,6 +206,7 @@ func (h *Host) startNode() error {
 	h.fronts = newFronts(func(err error) { h.log.Warn("snapshot would not close", zap.Error(err)) })
 	h.loop = newLoop(n, h.cfg.Clock, h.fronts, h.cfg.Clients, h.cfg.Peers)
 	h.loop.drop = h.large.drop
+	h.loop.before = func(now clock.Reading) { n.Full(now, h.space.look(now)) }
 	h.loop.measure = func(t turn) {
 		h.metrics.measure(t)
 		h.keepProgress(n)
@@ -213,6 +230,7 @@ func (h *Host) run() {
 	if err := h.loop.err; err != nil {
 		h.log.Error("node stopped", zap.Error(err))
 	}
+	h.finish(h.loop.err)
 }
 
 // Identity returns who the node is.
@@ -286,15 +304,33 @@ func (h *Host) Receive(from store.NodeID, m gossip.Message, size int) {
 	h.loop.tell(received{from, m}, size)
 }
 
+// finish notes that the node has stopped, by itself because of err or, if that is
+// nil, because it was told to.
+func (h *Host) finish(err error) {
+	h.ended.Do(func() {
+		h.failure = err
+		close(h.done)
+	})
+}
+
+// wreck ends the node because of err, from which its store does not come back. It does
+// not return: the store's own calls would end the process at once.
+func (h *Host) wreck(err error) {
+	h.wrecked.Store(true)
+	h.log.Error("node stopped: its disk failed", zap.Error(err))
+	h.finish(fmt.Errorf("%w: store: %w", api.ErrStopped, err))
+	select {}
+}
+
 // Done is closed when the node has stopped: after Close, or by itself when its
 // store failed.
-func (h *Host) Done() <-chan struct{} { return h.loop.done }
+func (h *Host) Done() <-chan struct{} { return h.done }
 
 // Err returns why the node stopped by itself: nil while it runs and after Close.
 func (h *Host) Err() error {
 	select {
-	case <-h.loop.done:
-		return h.loop.err
+	case <-h.done:
+		return h.failure
 	default:
 		return nil
 	}
@@ -305,6 +341,9 @@ func (h *Host) Err() error {
 // waiting short.
 func (h *Host) Leave(ctx context.Context) error {
 	h.leaving.Store(true)
+	if h.wrecked.Load() {
+		return h.Close()
+	}
 	clients := &h.loop.inbox.clients
 	h.loop.inbox.shut(clients, api.ErrStopped)
 	select {
@@ -315,7 +354,8 @@ func (h *Host) Leave(ctx context.Context) error {
 }
 
 // Close stops the node as it is. Writes that wait are answered with
-// api.ErrStopped. It waits up to StopWait for the views that are open; with
+// api.ErrStopped. A host whose disk failed in a way that leaves nothing to close is left
+// as it is. It waits up to StopWait for the views that are open; with
 // views still open it leaves the store open too, and says so.
 func (h *Host) Close() error {
 	h.closing.Do(func() { h.closed = h.close() })
@@ -330,9 +370,13 @@ func (h *Host) close() error {
 			errs = append(errs, fmt.Errorf("close %s: %w", what, err))
 		}
 	}
+	if h.wrecked.Load() {
+		return nil // nothing can be waited for; the process ends
+	}
 	if h.loop != nil {
 		h.loop.halt(h.running)
 	}
+	h.finish(nil)
 	if h.links != nil {
 		note("peer port", h.links.Close())
 	}

@@ -21,6 +21,7 @@ import (
 type large struct {
 	store.Staging
 	log    *zap.Logger
+	full   func() bool // nothing may be staged
 	life   uint64
 	number atomic.Uint64
 
@@ -48,16 +49,9 @@ func newLarge(s store.Staging, log *zap.Logger) (*large, error) {
 	if _, err := rand.Read(seed[:]); err != nil {
 		return nil, err
 	}
-	l := &large{Staging: s, log: log, life: binary.BigEndian.Uint64(seed[:])}
+	l := &large{Staging: s, full: func() bool { return false }, log: log, life: binary.BigEndian.Uint64(seed[:])}
 	l.next = sync.NewCond(&l.mu)
 	return l, s.Sweep()
-}
-
-// Stage implements store.Staging.
-func (l *large) Stage(u store.Upload, offset int64, data []byte) error {
-	disk <- struct{}{}
-	defer func() { <-disk }()
-	return l.Staging.Stage(u, offset, data)
 }
 
 // SyncStaged implements store.Staging.
@@ -130,6 +124,9 @@ func (l *large) takeIn(from store.NodeID, c *gossip.Chunk) *gossip.Chunk {
 	}
 	if c.Gone {
 		return c
+	}
+	if l.full() {
+		return nil // it is asked for again when there is room
 	}
 	if sha256.Sum256(c.Data) != c.Hash {
 		l.log.Warn("a peer sent other bytes than it was asked for", peerField(from), zap.Stringer("upload", c.Upload))

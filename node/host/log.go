@@ -46,6 +46,10 @@ func (l eventLog) write(e node.Event) {
 		l.log.Warn("this machine's clock is off from its peers': no writes are taken until it is right", zap.Duration("behind", e.Behind))
 	case node.ClockRight:
 		l.log.Info("this machine's clock agrees with its peers' again", zap.Duration("after", e.After))
+	case node.DiskFull:
+		l.log.Error("the disk has no room to spare: nothing is taken in until there is some", zap.Error(node.ErrFull))
+	case node.DiskFreed:
+		l.log.Info("the disk has room again", zap.Duration("after", e.After))
 	case gossip.BucketBad:
 		l.sampled.Error("the disk does not hold what was put there", zap.Int("bucket", e.Bucket))
 	case gossip.ReplicasDiffer:

@@ -91,6 +91,8 @@ func TestEventLogLevels(t *testing.T) {
 		"bound_kept":      zap.InfoLevel,
 		"clock_right":     zap.InfoLevel,
 		"clock_off":       zap.WarnLevel,
+		"disk_full":       zap.ErrorLevel,
+		"disk_freed":      zap.InfoLevel,
 		"bound_exceeded":  zap.WarnLevel,
 		"origin_held":     zap.WarnLevel,
 		"message_refused": zap.WarnLevel,

@@ -43,6 +43,8 @@ type loop struct {
 	// drop takes uploads that nobody needs any more and does not block. Any goroutine
 	// may call it.
 	drop func([]store.Upload)
+	// before begins each turn.
+	before func(now clock.Reading)
 	// measure is told of each turn.
 	measure func(turn)
 	// maxTurn bounds a turn's inputs, in bytes; a single larger one goes alone.
@@ -89,6 +91,7 @@ func newLoop(n replica, c Clock, f *fronts, clients, peers Limit) *loop {
 		fronts:  f,
 		send:    func([]gossip.Envelope) {},
 		drop:    func([]store.Upload) {},
+		before:  func(clock.Reading) {},
 		measure: func(turn) {},
 		maxTurn: maxTurn,
 		inbox:   newInbox(clients, peers),
@@ -139,6 +142,7 @@ func (l *loop) untilTick() time.Duration { return l.node.NextTick() - l.clock.Re
 func (l *loop) turn() error {
 	l.items = l.inbox.take(l.items, l.maxTurn)
 	now := l.clock.Read()
+	l.before(now)
 	for _, it := range l.items {
 		it.apply(l, now)
 	}

@@ -45,6 +45,7 @@ var events = []node.Event{
 	node.EntryBelowFloor{},
 	node.BoundExceeded{},
 	node.BoundKept{}, node.ClockOff{}, node.ClockRight{},
+	node.DiskFull{}, node.DiskFreed{},
 	node.UpdateLost{},
 }
 
@@ -133,6 +134,10 @@ var (
 		"Staleness that reads state, absent while it is unknown.", nil, nil)
 	lateDesc = prometheus.NewDesc("hearsay_bound_exceeded",
 		"1 while writes older than the bound may be missing here, else 0.", nil, nil)
+	freeDesc = prometheus.NewDesc("hearsay_disk_free_bytes",
+		"Free bytes where the data lie, absent if that cannot be told.", nil, nil)
+	fullDesc = prometheus.NewDesc("hearsay_disk_full",
+		"1 while the disk has no room to spare and the node takes nothing in, else 0.", nil, nil)
 	frontsDesc = prometheus.NewDesc("hearsay_open_fronts",
 		"Fronts that are the latest or in use by readers.", nil, nil)
 	streamsDesc = prometheus.NewDesc("hearsay_link_streams_total",
@@ -150,7 +155,7 @@ var (
 // Describe implements prometheus.Collector.
 func (c statusCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		eventsDesc, marksDesc, stalenessDesc, lateDesc, frontsDesc, peersDesc, aheadDesc, behindDesc, queueDesc, queueBytesDesc,
+		eventsDesc, marksDesc, stalenessDesc, lateDesc, freeDesc, fullDesc, frontsDesc, peersDesc, aheadDesc, behindDesc, queueDesc, queueBytesDesc,
 		queueWaitingDesc, streamsDesc, bytesInDesc, bytesOutDesc, lostDesc,
 	} {
 		out <- d
@@ -172,6 +177,14 @@ func (c statusCollector) Collect(out chan<- prometheus.Metric) {
 		late = 1
 	}
 	out <- gauge(lateDesc, late)
+	full := 0
+	if s.Disk.Full {
+		full = 1
+	}
+	out <- gauge(fullDesc, full)
+	if s.Disk.Free != nil {
+		out <- gauge(freeDesc, *s.Disk.Free)
+	}
 	out <- gauge(frontsDesc, c.host.fronts.count())
 	connected := 0
 	for _, p := range s.Peers {

@@ -16,12 +16,12 @@ import (
 // Alive returns why the node has stopped, or nil while it runs.
 func (h *Host) Alive() error {
 	select {
-	case <-h.loop.done:
+	case <-h.done:
 	default:
 		return nil
 	}
-	if h.loop.err != nil {
-		return h.loop.err
+	if h.failure != nil {
+		return h.failure
 	}
 	return api.ErrStopped
 }
@@ -79,6 +79,7 @@ func (h *Host) Status() admin.Status {
 			h.showQueue("clients", &h.loop.inbox.clients),
 			h.showQueue("peers", &h.loop.inbox.peers),
 		},
+		Disk:   h.space.show(),
 		Events: h.counts.snapshot(),
 	}
 }

@@ -117,11 +117,25 @@ func (b *batch) Commit(sync bool) error {
 	}
 	b.done = true
 	s := b.store
+	if f := &s.failing; f.err != nil {
+		f.done = true
+		if f.kept {
+			s.tail = nil
+			b.apply()
+		}
+		return f.err
+	}
 	if sync {
 		s.tail = nil
 	} else {
 		s.remember(b)
 	}
+	b.apply()
+	return nil
+}
+
+func (b *batch) apply() {
+	s := b.store
 	for _, p := range b.puts {
 		s.put(p)
 	}
@@ -156,7 +170,6 @@ func (b *batch) Commit(sync bool) error {
 			delete(s.kept, k.upload)
 		}
 	}
-	return nil
 }
 
 func (b *batch) Close() error {
@@ -168,6 +181,8 @@ func (b *batch) usable() error {
 	switch {
 	case b.store.closed, b.life != b.store.life:
 		return store.ErrClosed
+	case b.store.failing.done:
+		return b.store.failing.err
 	case b.done:
 		return errDone
 	}

@@ -61,6 +61,7 @@ func (s *Store) rememberLog(o store.Origin) {
 // stays closed.
 func (s *Store) Crash() {
 	s.life++
+	s.failing = failing{}
 	s.crashStaged()
 	t := s.tail
 	if t == nil {

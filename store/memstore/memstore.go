@@ -26,8 +26,10 @@ type Store struct {
 	staged  map[store.Upload]*staged
 	kept    map[store.Upload]bool
 
-	tail   *tail // what a crash takes back, nil for nothing
-	life   int   // counts crashes; a batch does not outlive its own
+	tail    *tail // what a crash takes back, nil for nothing
+	failing failing
+
+	life   int // counts crashes; a batch does not outlive its own
 	closed bool
 }
 

@@ -26,6 +26,11 @@ type Options struct {
 	// Events hears what Pebble does and meets, slow and full disks included; nil
 	// is nobody. Pebble itself writes to no log.
 	Events *pebble.EventListener
+	// Fatal is told of a failure of the disk after which Pebble can neither go on nor
+	// give up, and must not return while the process lives: calls of the store that
+	// are under way never will, Close included. Nil lets the process end where it
+	// stands. What was synced is safe.
+	Fatal func(error)
 }
 
 // DefaultOptions returns settings for one node on a machine of its own.
@@ -61,7 +66,7 @@ func (o Options) Validate() error {
 // directory that moved cannot be opened by an older release.
 const format = pebble.FormatValueSeparation
 
-func (o Options) pebble() *pebble.Options {
+func (o Options) pebble(e *end) *pebble.Options {
 	events := pebble.EventListener{}
 	if o.Events != nil {
 		events = *o.Events
@@ -74,9 +79,10 @@ func (o Options) pebble() *pebble.Options {
 	if events.DataCorruption == nil {
 		events.DataCorruption = func(pebble.DataCorruptionInfo) {}
 	}
+	e.hear(&events)
 	p := &pebble.Options{
 		FormatMajorVersion: format,
-		FS:                 o.FS,
+		FS:                 logFS{o.FS, e},
 		CacheSize:          o.CacheBytes,
 		MemTableSize:       uint64(o.MemTableBytes),
 		// Four, so that a burst does not wait for one slow flush.
@@ -86,7 +92,7 @@ func (o Options) pebble() *pebble.Options {
 		// Reads look into each sublevel of L0, so it is emptied early.
 		L0CompactionThreshold: 2,
 		L0StopWritesThreshold: 20,
-		Logger:                quiet{},
+		Logger:                e,
 		EventListener:         &events,
 	}
 	// A turn looks up each key that it writes, and new keys are on no level. A
@@ -96,20 +102,4 @@ func (o Options) pebble() *pebble.Options {
 	}
 	p.Levels[len(p.Levels)-1].FilterPolicy = pebble.NoFilterPolicy
 	return p
-}
-
-// quiet is Pebble's logger. Fatalf must not return: Pebble would go on as if
-// nothing had happened.
-type quiet struct{}
-
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Errorf(string, ...any) {}
-
-func (quiet) Fatalf(format string, args ...any) {
-	for _, a := range args {
-		if err, ok := a.(error); ok {
-			panic(err)
-		}
-	}
-	panic(fmt.Errorf(format, args...))
 }

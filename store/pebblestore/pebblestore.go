@@ -25,6 +25,7 @@ var ErrLocked = errors.New("pebblestore: the data directory is in use by another
 // batch's from one.
 type Store struct {
 	db   *pebble.DB
+	end  *end
 	lock *pebble.Lock
 	fs   vfs.FS
 	// staging is the directory of uploads, one file each.
@@ -70,13 +71,18 @@ func open(dir string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	po := opt.pebble()
+	e := newEnd(opt.Fatal)
+	po := opt.pebble(e)
 	po.Lock = lock
-	db, err := pebble.Open(dir, po)
+	db, abandoned, err := e.openPebble(dir, po)
+	if abandoned {
+		return nil, err
+	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	s := &Store{db: db, lock: lock, digest: make([]store.Bucket, store.Buckets), fs: opt.FS, staging: opt.FS.PathJoin(dir, "staging")}
+	e.open.Store(true)
+	s := &Store{db: db, end: e, lock: lock, digest: make([]store.Bucket, store.Buckets), fs: opt.FS, staging: opt.FS.PathJoin(dir, "staging")}
 	if err := errors.Join(s.openStaging(), s.loadDigest(), s.load()); err != nil {
 		return nil, errors.Join(err, db.Close(), lock.Close())
 	}
@@ -220,6 +226,7 @@ func (s *Store) Close() error {
 		return fmt.Errorf("pebblestore: close: %d snapshots are open, close them first", open)
 	}
 	s.closed = true
+	s.end.open.Store(false) // what fails now is an error of Close
 	if err := errors.Join(s.db.Close(), s.lock.Close()); err != nil {
 		return fmt.Errorf("close: %w", err)
 	}
