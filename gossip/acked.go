@@ -24,15 +24,15 @@ func (e *Engine) Acked() clock.Timestamp { return e.acked }
 func (s *standing) ackedTo() clock.Timestamp { return later(s.acked, s.best) }
 
 // standIn has this node, if it is in its region's view, speak for those of the region
-// who are silent, up to what it closed itself: that was no later than now.
+// who are silent, up to what it would close itself: that was no later than now.
 func (e *Engine) standIn(now clock.Reading) {
 	if !e.Hold().On(now) {
 		return
 	}
 	for i := range e.standings {
 		st := &e.standings[i]
-		if e.roster.Epoch().Members[i].Region == e.self.Region && e.closed.Wall-st.best.Wall > int64(standInAfter) {
-			e.standAcked(st, e.closed)
+		if e.roster.Epoch().Members[i].Region == e.self.Region && e.base.Wall-st.best.Wall > int64(standInAfter) {
+			e.standAcked(st, e.base)
 		}
 	}
 }

@@ -55,11 +55,11 @@ func (e *Engine) Roster() *roster.Roster { return e.roster }
 // zero if that is unknown.
 func (e *Engine) W() clock.Timestamp { return e.w }
 
-// close makes this node's next closed timestamp. Everything that it has written
-// in this turn is below, everything later above.
+// close makes this node's next closed timestamp, if it may close. Everything that it
+// has written in this turn is below, everything later above.
 func (e *Engine) close() error {
 	e.follow()
-	if !e.belongs || !e.vouched() || e.roster.Admitting() {
+	if !e.belongs {
 		return nil
 	}
 	c, err := e.replica.Close()
@@ -69,11 +69,10 @@ func (e *Engine) close() error {
 	if bar, held := e.roster.Bar(); held && c.Compare(bar) > 0 {
 		c = bar
 	}
-	if c.Compare(e.closed) <= 0 {
-		return nil
+	e.base = later(e.base, c)
+	if e.vouched() && !e.roster.Admitting() {
+		e.stand(e.standing(e.self.ID), c)
 	}
-	e.closed = c
-	e.stand(e.standing(e.self.ID), c)
 	return nil
 }
 
@@ -205,7 +204,7 @@ func (e *Engine) take(c *claim) {
 		}
 		switch {
 		case len(lacks) > 0 && lacks[0].Origin.Node == st.node:
-		case i == c.seat:
+		case i == c.seat && lag(c.closed.Lags, i) == 0:
 			e.stand(st, c.closed.C)
 		default:
 			if t := told[lag(c.closed.Lags, i)]; t > st.best.Wall {

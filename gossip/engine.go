@@ -109,7 +109,7 @@ type Engine struct {
 	ended     bool            // the ends of epoch are covered
 	belongs   bool            // this node is one of its members
 	standings []standing      // by member, as the roster sorts them
-	closed    clock.Timestamp // by this node, zero before its first
+	base      clock.Timestamp // what this node last closed, or would have
 	vouching  vouching
 	w         clock.Timestamp // what is committed is whole up to here
 	told      clock.Timestamp // the greatest W of a peer whose marks are covered

@@ -37,10 +37,13 @@ func (c *Closed) told() (walls [16]int64) {
 
 // word returns what this node says of the members, nil before it belongs to them.
 func (e *Engine) word() *Closed {
-	if e.closed.IsZero() || len(e.standings) == 0 {
+	if e.base.IsZero() || len(e.standings) == 0 {
 		return nil
 	}
-	c := &Closed{C: e.closed, Lags: e.lags(func(s *standing) clock.Timestamp { return s.best })}
+	c := &Closed{C: e.base, Lags: e.lags(func(s *standing) clock.Timestamp { return s.best })}
+	if i := e.seat(e.self.ID); i >= 0 && e.standings[i].best.Compare(c.C) < 0 {
+		c.Lags[i/2] |= lagUnknown << (i % 2 * 4)
+	}
 	if e.apart {
 		c.Acked = e.lags((*standing).ackedTo)
 	}
@@ -49,7 +52,7 @@ func (e *Engine) word() *Closed {
 
 func (e *Engine) lags(of func(*standing) clock.Timestamp) []byte {
 	lags := make([]byte, lagBytes(len(e.standings)))
-	base := e.closed.Wall / lagUnit
+	base := e.base.Wall / lagUnit
 	for i := range e.standings {
 		behind := base - of(&e.standings[i]).Wall/lagUnit
 		step := byte(0)

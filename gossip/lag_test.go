@@ -31,7 +31,7 @@ func TestLagsRoundDown(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			best := tt.best
 			for i, want := range []int64{tt.heard, tt.hearer2} {
-				e := &Engine{closed: clock.Timestamp{Wall: now}, standings: make([]standing, 3)}
+				e := &Engine{base: clock.Timestamp{Wall: now}, standings: make([]standing, 3)}
 				e.standings[1].best.Wall = best
 				c := e.word()
 				if len(c.Lags) != 2 || lag(c.Lags, 0) != lagUnknown || lag(c.Lags, 2) != lagUnknown {

@@ -106,8 +106,8 @@ func (s *Status) answer() bool { return s.Hash == 0 }
 // A Closed says for each member of an epoch up to which timestamp its sender
 // misses nothing that the member has written or ever will.
 type Closed struct {
-	// C is the sender's own closed timestamp, its word that it stamps nothing more
-	// at or below C.
+	// C is what Lags count from, and, if the sender's own is zero, its closed timestamp:
+	// its word that it stamps nothing more at or below C.
 	C clock.Timestamp
 	// Lags say how far behind C the others are, in the order of the epoch's members,
 	// the first in the low half of the first byte; see lagSteps.
