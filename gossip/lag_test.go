@@ -49,3 +49,25 @@ func TestLagsRoundDown(t *testing.T) {
 		})
 	}
 }
+
+// A node that has not closed what its lags count from does not seem to, however little
+// is missing.
+func TestWordIsOwnOnlyIfClosed(t *testing.T) {
+	base := clock.Timestamp{Wall: 1000*lagUnit + 5}
+	tests := []struct {
+		name string
+		best clock.Timestamp
+		want byte
+	}{
+		{"closed", base, 0},
+		{"a moment before", clock.Timestamp{Wall: base.Wall - 1}, lagUnknown},
+		{"long before", clock.Timestamp{Wall: base.Wall - 3*lagUnit}, lagUnknown},
+		{"never", clock.Timestamp{}, lagUnknown},
+	}
+	for _, tt := range tests {
+		e := &Engine{self: Peer{ID: "b"}, base: base, standings: []standing{{node: "a", best: base}, {node: "b", best: tt.best}}}
+		if got := lag(e.word().Lags, 1); got != tt.want {
+			t.Errorf("%s: own lag is told as step %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}
