@@ -118,6 +118,7 @@ func (e *Engine) follow() {
 		p.seat = e.seat(p.ID)
 	}
 	e.confine()
+	e.followLives()
 	e.replica.Observe(EpochAdopted{Number: now.Number, Members: len(now.Members)})
 }
 

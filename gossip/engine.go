@@ -111,6 +111,7 @@ type Engine struct {
 	standings []standing      // by member, as the roster sorts them
 	base      clock.Timestamp // what this node last closed, or would have
 	vouching  vouching
+	lives     lives
 	w         clock.Timestamp // what is committed is whole up to here
 	told      clock.Timestamp // the greatest W of a peer whose marks are covered
 	acked     clock.Timestamp // see acked.go
@@ -154,31 +155,43 @@ type Engine struct {
 	out   []Envelope
 }
 
+// A Memory is what a node must not forget of its earlier lives; zero on its first
+// start.
+type Memory struct {
+	Ledger roster.Ledger
+	Kept   Kept
+	Seats  []Seat
+	Met    []Met
+	// Bound is above all that the node closed.
+	Bound clock.Timestamp
+}
+
 // NewEngine returns an engine without peers for a replica that holds what its
-// watermarks say and a node that remembers ledger, kept and seats. The config is
-// valid.
-func NewEngine(self Peer, cfg Config, draw Draw, r Replica, ledger roster.Ledger, kept Kept, seats []Seat) *Engine {
+// watermarks say and a node that remembers past. The config is valid.
+func NewEngine(self Peer, cfg Config, draw Draw, r Replica, past Memory) *Engine {
 	phase := draw("status phase", hashText(string(self.ID)), 0) % uint64(cfg.StatusInterval)
 	e := &Engine{
 		self:       self,
 		cfg:        cfg,
 		draw:       draw,
 		replica:    r,
-		ledgers:    seats,
+		ledgers:    past.Seats,
 		ahead:      map[store.Origin]span{},
 		bad:        map[int]bool{},
 		nextRepair: time.Duration(draw("repair phase", hashText(string(self.ID)), 0) % uint64(cfg.RepairInterval)),
 		byID:       map[store.NodeID]*peer{},
-		w:          kept.W,
-		acked:      kept.W,
-		floor:      kept.Floor,
-		kept:       kept,
+		w:          past.Kept.W,
+		acked:      past.Kept.W,
+		floor:      past.Kept.Floor,
+		kept:       past.Kept,
+		vouching:   vouching{bound: past.Bound},
+		lives:      lives{met: past.Met, guests: map[store.NodeID]Life{}},
 		hash:       HashMarks(r.Watermarks()),
-		durable:    ledger.Epoch.Number,
+		durable:    past.Ledger.Epoch.Number,
 		nextStatus: time.Duration(phase),
 	}
-	_, e.vouching.due = ledger.Epoch.Member(self.ID)
-	e.roster = roster.New(roster.Member{Node: self.ID, Region: self.Region, Name: self.Name}, cfg.Roster, ledger, owner{e}, draw)
+	_, e.vouching.due = past.Ledger.Epoch.Member(self.ID)
+	e.roster = roster.New(roster.Member{Node: self.ID, Region: self.Region, Name: self.Name}, cfg.Roster, past.Ledger, owner{e}, draw)
 	for _, m := range r.Watermarks() {
 		e.rows += e.logged(m)
 	}
@@ -222,8 +235,11 @@ func (e *Engine) Wrote(now clock.Reading, origin store.Origin, seq uint64) {
 }
 
 // Receive takes in a message, as gossip/wire decodes it: what it says was
-// checked for form, not for truth.
+// checked for form, not for truth. The error is the store's, or ErrOtherDisk.
 func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error {
+	if !e.maySwear(from, m) {
+		return nil
+	}
 	switch m := m.(type) {
 	case *Frame:
 		return e.receiveFrame(now, from, m)

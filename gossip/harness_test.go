@@ -32,6 +32,7 @@ type replica struct {
 	buckets map[int][]*store.Entry
 	kept    gossip.Kept
 	seats   []gossip.Seat
+	met     []gossip.Met
 	paths   []gossip.Via // of the frames applied
 	engine  *gossip.Engine
 }
@@ -255,7 +256,9 @@ func (n *net) add(name string) *site {
 
 // start begins a life of s: on what its replica holds, as a new origin.
 func (n *net) start(s *site) {
-	s.Engine = gossip.NewEngine(s.peer, n.cfg, draw, s.replica, s.replica.ledger, s.replica.kept, s.replica.seats)
+	s.Engine = gossip.NewEngine(s.peer, n.cfg, draw, s.replica, gossip.Memory{
+		Ledger: s.replica.ledger, Kept: s.replica.kept, Seats: s.replica.seats, Met: s.replica.met, Bound: clock.Timestamp{Wall: s.replica.last},
+	})
 	s.replica.engine = s.Engine
 	s.origin = store.Origin{Node: s.peer.ID, Incarnation: store.Incarnation{Nonce: s.origin.Incarnation.Nonce + 1}}
 }

@@ -95,6 +95,9 @@ type Status struct {
 	// Tally is who has what the floor may rise to next. It counts under Facts.Epoch.
 	// It is nil in an answer, and while the sender's floor is as high as it may be.
 	Tally *Tally
+	// Yours is up to where the receiver is known to have closed; zero if that is
+	// unknown, or if not Full. It counts under Facts.Epoch.
+	Yours clock.Timestamp
 	// Wall is what the sender's wall clock showed in the turn that sent this, in
 	// nanoseconds since the Unix epoch; 0 in most, for it costs bytes.
 	Wall int64

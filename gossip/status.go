@@ -17,6 +17,9 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 		e.replica.Observe(NoStream{From: from})
 		return nil
 	}
+	if err := e.recognize(p, s); err != nil {
+		return err
+	}
 	if s.Wall > 0 {
 		p.clock.take(now, s.Wall)
 	}
@@ -150,6 +153,9 @@ func (e *Engine) collectStatus() {
 			if p.news || p.tell {
 				k.tag = e.tag(p)
 			}
+			if p.tell {
+				k.yours = e.closedBy(p)
+			}
 			if made[k] == nil {
 				made[k] = e.status(k)
 			}
@@ -193,6 +199,7 @@ const floorEvery = 30
 type kind struct {
 	want, full bool
 	tag        view.Tag
+	yours      clock.Timestamp
 }
 
 func (e *Engine) status(k kind) *Status {
@@ -200,7 +207,7 @@ func (e *Engine) status(k kind) *Status {
 	if k.full {
 		marks = e.replica.Watermarks()
 	}
-	s := &Status{Marks: marks.Clone(), Full: k.full, Taken: e.taken.Clone(), Hash: e.hash, Want: k.want, Facts: e.facts(), Closed: e.word(), Tally: e.tally, Tag: k.tag, Wall: e.wall}
+	s := &Status{Marks: marks.Clone(), Full: k.full, Taken: e.taken.Clone(), Hash: e.hash, Want: k.want, Facts: e.facts(), Closed: e.word(), Tally: e.tally, Tag: k.tag, Yours: k.yours, Wall: e.wall}
 	if e.round%floorEvery != 0 && !k.full {
 		s.Facts.Floor, s.Tally = clock.Timestamp{}, nil
 	}

@@ -20,6 +20,8 @@ const (
 	memoKept   = "kept"        // a gossip.Kept, as JSON
 	memoSwept  = "swept"       // the epoch to whose ends it was swept, as JSON
 	memoSeats  = "seats"       // []gossip.Seat, as JSON
+	memoLine   = "line"        // a gossip.Line, as JSON
+	memoMet    = "met"         // []gossip.Met, as JSON
 )
 
 // boundAhead is how far ahead of what a node closes its clock bound is set: how
@@ -28,10 +30,12 @@ const (
 const boundAhead = time.Second
 
 // recall reads what an earlier life of the node left.
-func (n *Node) recall() (ledger roster.Ledger, kept gossip.Kept, seats []gossip.Seat, err error) {
-	err = errors.Join(n.load(memoRoster, &ledger), n.load(memoKept, &kept), n.load(memoSeats, &seats), n.load(memoSwept, &n.sweep.done), n.recallBound())
-	n.join(&ledger.Epoch)
-	return ledger, kept, seats, err
+func (n *Node) recall() (past gossip.Memory, err error) {
+	err = errors.Join(n.load(memoRoster, &past.Ledger), n.load(memoKept, &past.Kept), n.load(memoSeats, &past.Seats),
+		n.load(memoMet, &past.Met), n.load(memoLine, &n.line), n.load(memoSwept, &n.sweep.done), n.recallBound())
+	past.Bound = n.bound
+	n.join(&past.Ledger.Epoch)
+	return past, err
 }
 
 func (n *Node) recallBound() error {
@@ -87,6 +91,11 @@ func (n *Node) found() {
 func (n *Node) remember() error {
 	if seats, changed := n.engine.SaveSeats(); changed {
 		if err := n.save(memoSeats, seats); err != nil {
+			return err
+		}
+	}
+	if met, changed := n.engine.SaveLives(); changed {
+		if err := n.save(memoMet, met); err != nil {
 			return err
 		}
 	}

@@ -47,6 +47,7 @@ type Node struct {
 	// until it has passed.
 	bound clock.Timestamp
 	past  clock.Timestamp // the bound of an earlier life
+	line  gossip.Line     // with this life
 	// member says that the node belongs to the cluster by a ledger that is saved.
 	member     bool
 	since      clock.Timestamp // where it was admitted
@@ -122,12 +123,16 @@ func New(cfg Config, st store.Store) (*Node, error) {
 		},
 	}
 	n.hlc.Restore(newest)
-	ledger, kept, seats, err := n.recall()
+	past, err := n.recall()
 	if err != nil {
 		return nil, err
 	}
+	n.line = n.line.Next(cfg.Draw("life", n.line.Starts, 0))
+	if err := n.save(memoLine, n.line); err != nil {
+		return nil, err
+	}
 	self := gossip.Peer{ID: cfg.ID, Region: cfg.Region, Name: cfg.Name}
-	n.engine = gossip.NewEngine(self, cfg.Gossip, cfg.Draw, replica{n}, ledger, kept, seats)
+	n.engine = gossip.NewEngine(self, cfg.Gossip, cfg.Draw, replica{n}, past)
 	return n, nil
 }
 
@@ -239,6 +244,30 @@ func (n *Node) Receive(now clock.Reading, from store.NodeID, m gossip.Message) {
 	}
 	if err := n.engine.Receive(now, from, m); err != nil {
 		n.err = fmt.Errorf("receive from %s: %w", from, err)
+	}
+}
+
+// Line returns the starts of the node on its disk, this one included. It is on disk
+// from the first Flush on.
+func (n *Node) Line() gossip.Line { return n.line }
+
+// Admit is asked before a stream with the node id, whose disk has that line, is said
+// to be up, and before anything of it is received. The stream is used once the turn
+// is flushed; not if there is an error, which is gossip.ErrOtherDisk.
+func (n *Node) Admit(now clock.Reading, id store.NodeID, line gossip.Line) error {
+	n.look(now)
+	if n.err != nil {
+		return n.err
+	}
+	return n.engine.Admit(id, line)
+}
+
+// Disown says that a peer refused this node as one whose disk is not that which it
+// knows under this id. That ends the node: see Flush.
+func (n *Node) Disown(now clock.Reading, by store.NodeID, why string) {
+	n.look(now)
+	if n.err == nil {
+		n.err = fmt.Errorf("%w: %s refuses it: %s", gossip.ErrOtherDisk, by, why)
 	}
 }
 

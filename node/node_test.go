@@ -124,20 +124,31 @@ func TestWriteShowsRepliesAndLeavesTogether(t *testing.T) {
 	}
 }
 
-// failing is a store whose commits fail.
-type failing struct{ store.Store }
+// failing is a store whose commits fail once it is broken.
+type failing struct {
+	store.Store
+	broken bool
+}
 
 type failingBatch struct{ store.Batch }
 
 var errDisk = errors.New("disk full")
 
-func (f failing) NewBatch() store.Batch       { return failingBatch{f.Store.NewBatch()} }
+func (f *failing) NewBatch() store.Batch {
+	if !f.broken {
+		return f.Store.NewBatch()
+	}
+	return failingBatch{f.Store.NewBatch()}
+}
+
 func (b failingBatch) Commit(sync bool) error { return errDisk }
 
 func TestNothingLeavesWhenTheCommitFails(t *testing.T) {
-	n := open(t, "a", failing{founded(t, "a")})
+	st := &failing{Store: founded(t, "a")}
+	n := open(t, "a", st)
 	n.PeerUp(at(1), gossip.Peer{ID: "b"})
 	flush(t, n)
+	st.broken = true
 	if _, err := n.Write(at(1), put("k", "v")); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ type machine struct {
 	disk   *memstore.Store
 	disks  int            // that it lost
 	known  []store.NodeID // under which id its node has a stream to each other machine
+	line   gossip.Line    // of its last start
 	node   *node.Node     // nil while the power is off
 	front  *node.Front    // of the last turn that the disk has
 
@@ -156,6 +157,10 @@ func (w *World) tell(m *machine, now clock.Reading, in *input) {
 		peer := w.machines[in.other].peer
 		if m.known[in.other] != peer.ID {
 			w.forgetPeer(m, now, in.other)
+		}
+		if err := m.node.Admit(now, peer.ID, w.machines[in.other].line); err != nil {
+			w.violated("admit", m, "%s turns %s away: %v", m.peer.ID, peer.ID, err)
+			return
 		}
 		m.known[in.other] = peer.ID
 		m.node.PeerUp(now, peer)
@@ -326,6 +331,7 @@ func (w *World) boot(m *machine, cause uint64) {
 		return
 	}
 	m.node = n
+	m.line = n.Line()
 	m.known = make([]store.NodeID, len(w.machines))
 	m.clocks.booted = w.now
 	w.check.booted(m)

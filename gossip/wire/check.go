@@ -171,6 +171,9 @@ func checkStatus(s *gossip.Status) error {
 	if s.Wall < 0 {
 		return fmt.Errorf("wall time %d is negative", s.Wall)
 	}
+	if err := checkTimestamp(s.Yours); err != nil {
+		return fmt.Errorf("yours: %w", err)
+	}
 	if err := checkMarks(s.Marks); err != nil {
 		return err
 	}

@@ -258,9 +258,10 @@ func (c *cursor) status() (*gossip.Status, error) {
 	s.Tag = c.tag()
 	s.Tally = c.tally()
 	s.Taken = c.marks()
-	if unknown > 0 {
-		unknown--
+	if unknown >= 3 {
+		unknown -= 3
 		s.Wall = int64(c.uint("wall", math.MaxInt64))
+		s.Yours = c.timestamp("yours")
 	}
 	return s, c.done("status", unknown, func() error { return checkStatus(s) })
 }

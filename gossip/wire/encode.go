@@ -266,10 +266,11 @@ func (e *Encoder) bookmark(b store.Bookmark) {
 }
 
 func (e *Encoder) status(s *gossip.Status) {
-	if s.Wall == 0 {
-		e.array(9)
+	rare := s.Wall != 0 || !s.Yours.IsZero()
+	if rare {
+		e.array(12)
 	} else {
-		e.array(10)
+		e.array(9)
 	}
 	e.marks(s.Marks)
 	e.bool(s.Full)
@@ -280,8 +281,9 @@ func (e *Encoder) status(s *gossip.Status) {
 	e.tag(s.Tag)
 	e.tally(s.Tally)
 	e.marks(s.Taken)
-	if s.Wall != 0 {
+	if rare {
 		e.uint(uint64(s.Wall))
+		e.timestamp(s.Yours)
 	}
 }
 

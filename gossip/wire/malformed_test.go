@@ -77,6 +77,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a pull's marks out of order", kindPull, with(packedPull, list{fields{packedOrigin, 1}, fields{packedOrigin, 2}}, 0), "mark 1"},
 		{"a negative credit", kindPull, with(packedPull, -1, 1), "credit before"},
 		{"a status with a field too few", kindStatus, packedStatus[:8], "8 fields, the least is 9"},
+		{"a line of too few nonces", kindHello, with(packedHello, list{7}, 6), "1 nonces, must be 2"},
+		{"a line of too many nonces", kindHello, with(packedHello, 1, 5), "2 nonces, must be 1"},
+		{"a negative nonce of a start", kindHello, with(packedHello, -1, 6, 1), "nonce of a start before"},
+		{"what the receiver closed beyond int64", kindStatus, with(packedStatus, uint64(1)<<63, 10), "yours before"},
 		{"a wall clock beyond int64", kindStatus, with(packedStatus, uint64(1)<<63, 9), "wall before"},
 
 		{"another family for a closed timestamp", kindStatus, with(packedStatus, 1, 5), "closed before"},

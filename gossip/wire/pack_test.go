@@ -101,7 +101,7 @@ var (
 	packedClosed = fields{8, 0, []byte{0}}
 	packedRepair = fields{3, 1, 0, 2, 0, 0xabcd, 4, list{}, list{}, list{}, list{7}, 1}
 	packedTally  = fields{7, 0, []byte{0}}
-	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed, packedTag, packedTally, list{}, 5}
+	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed, packedTag, packedTally, list{}, 5, 6, 0}
 	packedPull   = fields{list{fields{packedOrigin, 1}}, 100}
 	packedEpoch  = fields{2, "a", list{fields{"a", "r", "one", 1, 0}, fields{"b", "r", "", 5, 0}}, "a", 5, 0, list{packedRegion, fields{"s", list{"c"}, 1, ""}}, list{packedEnd, fields{"e", 1, list{}}}}
 	packedRegion = fields{"r", list{"a", "b"}, 2, "c"}
@@ -110,7 +110,7 @@ var (
 	packedView   = fields{"r", 4 * int(view.Ask), fields{3, "a"}, list{"a", "b"}, 5, 2, list{"c", "d"}, list{fields{packedOrigin, 1}}}
 	packedEnd    = fields{"d", 2, list{fields{fields{"d", 1, 0, 0}, 3}}}
 	packedAsk    = fields{int(roster.Ask), 0, fields{0, ""}, fields{0, ""}, nil, fields{"c", "r", "three", 4, 0}, nil, nil, "", list{}, list{}}
-	packedHello  = fields{"cluster", "node", "name", "region", true}
+	packedHello  = fields{"cluster", "node", "name", "region", true, 2, list{7, 8}}
 )
 
 // The kinds, as they stand on the wire.

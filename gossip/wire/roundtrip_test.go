@@ -295,6 +295,7 @@ func drawMessage(t *rapid.T) gossip.Message {
 			Want: rapid.Bool().Draw(t, "want"), Facts: drawFacts(t), Closed: drawClosed(t), Tag: drawTag(t), Tally: drawTally(t),
 			Taken: drawMarks(t),
 			Wall:  rapid.Int64Min(0).Draw(t, "wall"),
+			Yours: drawTimestamp(t),
 		}
 	case 2:
 		return drawRoster(t)
@@ -347,6 +348,9 @@ func TestRoundTripHello(t *testing.T) {
 		want := wire.Hello{
 			Cluster: text.Draw(t, "cluster"), Node: drawOrigin(t).Node,
 			Name: text.Draw(t, "name"), Region: text.Draw(t, "region"),
+		}
+		for range rapid.IntRange(0, gossip.MaxLine+2).Draw(t, "starts") {
+			want.Line = want.Line.Next(rapid.Uint64().Draw(t, "nonce"))
 		}
 		b, err := wire.NewEncoder().AppendHello(nil, want)
 		if err != nil {

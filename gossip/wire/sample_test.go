@@ -214,6 +214,7 @@ func samples() map[string]gossip.Message {
 		"frame-largest":     largest,
 		"status-idle":       &gossip.Status{Hash: 0x0123456789abcdef, Facts: gossip.Facts{W: at(3, 0)}},
 		"status-full":       &gossip.Status{Marks: marks(3), Full: true, Hash: math.MaxUint64, Want: true, Facts: put().Facts, Wall: at(2, 0).Wall},
+		"status-yours":      &gossip.Status{Full: true, Hash: 1, Facts: put().Facts, Yours: at(5, 1)},
 		"status-closed": &gossip.Status{
 			Hash: 1, Facts: put().Facts,
 			Closed: &gossip.Closed{C: at(4, 1), Lags: []byte{0x10, 0x0f}, Acked: []byte{0x10, 0x02}},
@@ -238,7 +239,7 @@ func samples() map[string]gossip.Message {
 	}
 }
 
-var hello = wire.Hello{Cluster: "c1", Node: "3f9c2b7a51d84e60", Name: "us-east-1", Region: "us-east"}
+var hello = wire.Hello{Cluster: "c1", Node: "3f9c2b7a51d84e60", Name: "us-east-1", Region: "us-east", Line: gossip.Line{}.Next(0xfeed).Next(0xbeef)}
 
 // encode returns m as a frame without its length prefix.
 func encode(t testing.TB, m gossip.Message) []byte {

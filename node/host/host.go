@@ -53,6 +53,7 @@ type Host struct {
 	api, admin net.Listener // admin is nil if there is no admin port
 
 	identity  api.Identity
+	line      gossip.Line
 	bookmarks bookmark.Key
 	started   time.Time
 	opened    time.Duration // Reading.Mono
@@ -203,6 +204,7 @@ func (h *Host) startNode() error {
 	if err != nil {
 		return err
 	}
+	h.line = n.Line()
 	h.fronts = newFronts(func(err error) { h.log.Warn("snapshot would not close", zap.Error(err)) })
 	h.loop = newLoop(n, h.cfg.Clock, h.fronts, h.cfg.Clients, h.cfg.Peers)
 	h.loop.drop = h.large.drop
@@ -219,6 +221,7 @@ func (h *Host) linkConfig() link.Config {
 	cfg := h.cfg.Link
 	cfg.Cluster, cfg.ID = h.identity.Cluster, h.identity.Node
 	cfg.Name, cfg.Region = h.identity.Name, h.identity.Region
+	cfg.Line = h.line
 	cfg.API = h.api.Addr().String()
 	cfg.Log = h.log
 	cfg.Load = h.large.load

@@ -29,6 +29,8 @@ type replica interface {
 	Flush() (node.Output, error)
 	Forget(now clock.Reading, names []string, force bool) ([]store.NodeID, error)
 	Drain(now clock.Reading) error
+	Admit(now clock.Reading, id store.NodeID, line gossip.Line) error
+	Disown(now clock.Reading, by store.NodeID, why string)
 	Progress() node.Progress
 }
 
@@ -57,7 +59,8 @@ type loop struct {
 
 	items   []item // of the present turn
 	pending map[node.Ticket]place
-	over    []*call // answered by the present turn
+	over    []*call      // answered by the present turn
+	asked   []*admission // likewise
 }
 
 // A turn is what one turn took.
@@ -160,6 +163,7 @@ func (l *loop) turn() error {
 	}
 	l.drop(out.Drop)
 	l.reply(out.Replies)
+	l.welcome()
 	l.measure(turn{inputs: len(l.items), took: l.clock.Read().Mono - now.Mono})
 	l.clear()
 	return nil

@@ -62,6 +62,15 @@ func (f *fake) Forget(_ clock.Reading, names []string, force bool) ([]store.Node
 	return nil, nil
 }
 
+func (f *fake) Admit(_ clock.Reading, id store.NodeID, _ gossip.Line) error {
+	f.told = append(f.told, fmt.Sprintf("admit %s", id))
+	return nil
+}
+
+func (f *fake) Disown(_ clock.Reading, by store.NodeID, why string) {
+	f.told = append(f.told, fmt.Sprintf("disowned by %s: %s", by, why))
+}
+
 func (f *fake) Progress() node.Progress { return node.Progress{} }
 
 func (f *fake) Drain(clock.Reading) error {

@@ -21,6 +21,7 @@ type Config struct {
 	ID      store.NodeID // this node's
 	Name    string       // a label for people
 	Region  string
+	Line    gossip.Line // the starts of its disk, this one included
 
 	// Bind is the host:port of the peer port, UDP and TCP. Port 0 takes a free one.
 	Bind string

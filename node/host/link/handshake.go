@@ -14,7 +14,8 @@ import (
 )
 
 // A stream begins with the dialer's magic and hello. The acceptor answers one
-// byte: welcome and its own hello, or refuse, a length byte and the reason.
+// byte: welcome and its own hello, or refuse, a length byte and the reason. Outcast in
+// place of refuse ends the dialer's node.
 //
 // From then on messages go one way. A dialer that has been silent for a third of
 // IdleTimeout sends a beat; an acceptor answers with a beat what it hears, once
@@ -26,6 +27,7 @@ const (
 	magic   = "hearsay\n"
 	welcome = 1
 	refuse  = 0
+	outcast = 2
 
 	maxReason = 255
 	// maxHello bounds what is read of a peer before it is known.
@@ -96,7 +98,14 @@ func (l *Links) greet(conn net.Conn, want store.NodeID, own []byte) (wire.Hello,
 		return wire.Hello{}, nil, fmt.Errorf("read answer: %w", err)
 	}
 	if verdict[0] != welcome {
-		return wire.Hello{}, nil, readRefusal(m)
+		why, err := readRefusal(m)
+		if err == nil {
+			err = fmt.Errorf("it refuses: %q", why)
+		}
+		if verdict[0] == outcast {
+			l.in.Disowned(want, why)
+		}
+		return wire.Hello{}, nil, err
 	}
 	frames := wire.NewReader(m)
 	hello, err := l.hear(frames)
@@ -105,6 +114,9 @@ func (l *Links) greet(conn net.Conn, want store.NodeID, own []byte) (wire.Hello,
 	}
 	if hello.Node != want {
 		return wire.Hello{}, nil, fmt.Errorf("it is node %q, not %q", hello.Node, want)
+	}
+	if err := l.in.Admit(hello.Node, hello.Line); err != nil {
+		return wire.Hello{}, nil, err
 	}
 	return hello, frames, l.trust(m)
 }
@@ -127,19 +139,23 @@ func (l *Links) hear(frames *wire.Reader) (wire.Hello, error) {
 	return hello, nil
 }
 
-func readRefusal(r io.Reader) error {
+func readRefusal(r io.Reader) (string, error) {
 	var n [1]byte
 	if _, err := io.ReadFull(r, n[:]); err != nil {
-		return fmt.Errorf("read why it refuses: %w", err)
+		return "", fmt.Errorf("read why it refuses: %w", err)
 	}
 	reason := make([]byte, n[0])
 	if _, err := io.ReadFull(r, reason); err != nil {
-		return fmt.Errorf("read why it refuses: %w", err)
+		return "", fmt.Errorf("read why it refuses: %w", err)
 	}
-	return fmt.Errorf("it refuses: %q", reason)
+	return string(reason), nil
 }
 
-func refusal(reason string) []byte {
+func refusal(why error) []byte {
+	verdict, reason := byte(refuse), why.Error()
+	if turnsAway(why) {
+		verdict = outcast
+	}
 	reason = reason[:min(len(reason), maxReason)]
-	return append([]byte{refuse, byte(len(reason))}, reason...)
+	return append([]byte{verdict, byte(len(reason))}, reason...)
 }

@@ -31,8 +31,11 @@ type inbox struct {
 	downs   int
 	got     map[store.NodeID][]gossip.Message
 	bytes   int
-	gate    chan struct{} // Receive waits for it, if there is one …
-	hold    chan struct{} // … and of chunks for this one
+	// admit is what Admit says, and disowned why others refused for good.
+	admit    func(store.NodeID, gossip.Line) error
+	disowned []string
+	gate     chan struct{} // Receive waits for it, if there is one …
+	hold     chan struct{} // … and of chunks for this one
 }
 
 func newInbox() *inbox {
@@ -57,6 +60,17 @@ func (in *inbox) PeerUp(p gossip.Peer) {
 		in.up[p.ID], in.regions[p.ID] = true, p.Region
 		in.ups++
 	})
+}
+
+func (in *inbox) Admit(id store.NodeID, line gossip.Line) error {
+	if in.admit == nil {
+		return nil
+	}
+	return in.admit(id, line)
+}
+
+func (in *inbox) Disowned(by store.NodeID, why string) {
+	in.change(func() { in.disowned = append(in.disowned, why) })
 }
 
 func (in *inbox) PeerDown(id store.NodeID) {

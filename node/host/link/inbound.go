@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"hearsay/gossip"
 	"hearsay/gossip/wire"
 	"hearsay/store"
 )
@@ -16,7 +17,10 @@ import (
 // An inbound is a stream that a peer dialed.
 type inbound struct {
 	conn net.Conn
+	life gossip.Life   // of the peer
 	done chan struct{} // closed when nothing more of it reaches the inbox
+	// challenged is when another process first wanted to take its place; under Links.mu.
+	challenged time.Time
 }
 
 // An inboundKey tells the streams from one peer apart.
@@ -36,10 +40,10 @@ func (l *Links) serve(conn net.Conn) {
 		l.refuse(conn, hello, err)
 		return
 	}
-	s := &inbound{conn: conn, done: make(chan struct{})}
+	s := &inbound{conn: conn, life: hello.Line.Life(), done: make(chan struct{})}
 	defer close(s.done)
 	key := inboundKey{hello.Node, hello.Bulk}
-	older, err := l.admit(key, s)
+	older, err := l.admit(key, s, hello)
 	if err != nil {
 		l.refuse(conn, hello, err)
 		return
@@ -48,6 +52,10 @@ func (l *Links) serve(conn net.Conn) {
 	if older != nil {
 		older.conn.Close()
 		<-older.done
+	}
+	if err := l.in.Admit(hello.Node, hello.Line); err != nil {
+		l.refuse(conn, hello, err)
+		return
 	}
 	back := l.wayTo(hello.Region)
 	if err := l.answer(conn, back); err != nil {
@@ -78,13 +86,16 @@ func (l *Links) refuse(conn net.Conn, hello wire.Hello, why error) {
 	l.count.refused.Add(1)
 	l.log.Warn("refused a stream", zap.Stringer("addr", conn.RemoteAddr()),
 		zap.String("peer", string(hello.Node)), zap.String("name", hello.Name), zap.Error(why))
-	conn.Write(refusal(why.Error())) //nolint:errcheck // the peer is told if it listens
+	conn.Write(refusal(why)) //nolint:errcheck // the peer is told if it listens
 }
 
 // admit makes s the stream of that key and returns the one before it.
-func (l *Links) admit(key inboundKey, s *inbound) (older *inbound, err error) {
+func (l *Links) admit(key inboundKey, s *inbound, hello wire.Hello) (older *inbound, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err := l.twin(hello); err != nil {
+		return nil, err
+	}
 	older = l.inbound[key]
 	if n := l.admitted(key.bulk); older == nil && n >= l.cfg.MaxPeers {
 		return nil, fmt.Errorf("%d peers are connected, the most is %d", n, l.cfg.MaxPeers)

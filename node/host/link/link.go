@@ -38,6 +38,13 @@ type Inbox interface {
 	PeerUp(p gossip.Peer)
 	// PeerDown says that the stream to id broke.
 	PeerDown(id store.NodeID)
+	// Admit is asked before anything else about the node id is told, by its name and
+	// the starts of its disk. An error is why no stream with it may be used; with
+	// gossip.ErrOtherDisk its node is to end.
+	Admit(id store.NodeID, line gossip.Line) error
+	// Disowned says that the peer by has refused this node for good, and why: its data
+	// are a copy, or an old backup.
+	Disowned(by store.NodeID, why string)
 	// Receive takes a message that had size bytes. While it blocks nothing more is
 	// read from that stream.
 	Receive(from store.NodeID, m gossip.Message, size int)
@@ -118,7 +125,7 @@ func Open(cfg Config, in Inbox) (*Links, error) {
 }
 
 func (l *Links) open() error {
-	hello := wire.Hello{Cluster: l.cfg.Cluster, Node: l.cfg.ID, Name: l.cfg.Name, Region: l.cfg.Region}
+	hello := wire.Hello{Cluster: l.cfg.Cluster, Node: l.cfg.ID, Name: l.cfg.Name, Region: l.cfg.Region, Line: l.cfg.Line}
 	var err error
 	if l.hello, err = l.encoder.AppendHello(nil, hello); err != nil {
 		return err

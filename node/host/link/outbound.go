@@ -143,15 +143,15 @@ func (l *Links) shake(s *stream, id store.NodeID, hello []byte) error {
 		return err
 	}
 	far, beats, err := l.greet(s.conn, id, hello)
-	s.peer, s.beats = gossip.Peer{ID: id, Region: far.Region}, beats
+	s.peer, s.life, s.beats = gossip.Peer{ID: id, Region: far.Region}, far.Line.Life(), beats
 	return err
 }
 
 // carry has s send for p until it breaks, and returns why.
 func (l *Links) carry(p *peer, s *stream) error {
-	if !l.up(p, s) {
-		s.fail(net.ErrClosed)
-		return net.ErrClosed
+	if err := l.up(p, s); err != nil {
+		s.fail(err)
+		return err
 	}
 	l.in.PeerUp(s.peer)
 	err := s.run()
@@ -160,15 +160,18 @@ func (l *Links) carry(p *peer, s *stream) error {
 	return err
 }
 
-func (l *Links) up(p *peer, s *stream) bool {
+func (l *Links) up(p *peer, s *stream) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closing {
-		return false
+		return net.ErrClosed
+	}
+	if in := l.inbound[inboundKey{node: p.id}]; in != nil && in.life != s.life {
+		return &twinError{node: p.id}
 	}
 	p.out = s
 	l.count.streams.Add(1)
-	return true
+	return nil
 }
 
 func (l *Links) down(p *peer) {

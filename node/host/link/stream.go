@@ -25,6 +25,7 @@ const (
 // the engine to start over.
 type stream struct {
 	peer    gossip.Peer
+	life    gossip.Life // of the peer
 	conn    net.Conn
 	beats   *wire.Reader // of conn
 	way     *way
