@@ -62,15 +62,21 @@ func (e *Engine) close() error {
 	if !e.belongs {
 		return nil
 	}
-	c, err := e.replica.Close()
-	if err != nil {
-		return err
+	may := e.vouched() && !e.roster.Admitting()
+	var c clock.Timestamp
+	if may {
+		var err error
+		if c, err = e.replica.Close(); err != nil {
+			return err
+		}
+	} else {
+		c = e.replica.Stamp() // an old disk has to stay known by its bound
 	}
 	if bar, held := e.roster.Bar(); held && c.Compare(bar) > 0 {
 		c = bar
 	}
 	e.base = later(e.base, c)
-	if e.vouched() && !e.roster.Admitting() {
+	if may {
 		e.stand(e.standing(e.self.ID), c)
 	}
 	return nil

@@ -72,7 +72,7 @@ func (w *watched) admit(t *testing.T, s int64) uint64 {
 
 // says returns a status in which b, which writes nothing, closes second s.
 func says(epoch uint64, s int64) *gossip.Status {
-	closed := &gossip.Closed{C: clock.Timestamp{Wall: s * second}, Lags: []byte{0xff}}
+	closed := &gossip.Closed{C: clock.Timestamp{Wall: s * second}, Lags: []byte{0x0f}}
 	return &gossip.Status{Hash: gossip.HashMarks(nil), Facts: gossip.Facts{Epoch: epoch}, Closed: closed}
 }
 
