@@ -1,6 +1,7 @@
-// Package house keeps two rules that the compiler does not: imports run one
-// way, and the pure packages stay a deterministic state machine. All other
-// questions of style are the linter's, or a reviewer's.
+// Package house keeps three rules that the compiler does not: imports run one
+// way, the pure packages stay a deterministic state machine, and the tests that keep
+// out of known traps exist. All other questions of style are the linter's, or a
+// reviewer's.
 package house
 
 import (

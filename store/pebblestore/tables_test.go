@@ -27,7 +27,7 @@ func TestFormatAndFilters(t *testing.T) {
 	if want := pebble.FormatValueSeparation; desc.FormatMajorVersion != want {
 		t.Errorf("the store has format %v, want %v", desc.FormatMajorVersion, want)
 	}
-	p := opt.pebble()
+	p := opt.pebble(nil)
 	p.EnsureDefaults()
 	for i := range len(p.Levels) - 1 { // the last one has none on purpose
 		if got := p.Levels[i].FilterPolicy.Name(); !strings.Contains(strings.ToLower(got), "bloom") {
