@@ -58,7 +58,7 @@ A topology file is YAML:
 	cmd.Flags().IntVar(&f.regions, "regions", 5, "how many regions, the first of --wan")
 	cmd.Flags().StringVar(&f.topology, "topology", "", "YAML file that names the regions, instead of --regions")
 	cmd.Flags().IntVar(&f.nodesPerRegion, "nodes-per-region", 2, "how many nodes in each of --regions")
-	cmd.Flags().StringVar(&f.wan, "wan", "aws", "delays between regions: aws (measured medians), none, or a CSV file of from,to,rtt_ms")
+	cmd.Flags().StringVar(&f.wan, "wan", "aws", "delays between regions: aws (measured medians), none, or a CSV file of from,to,rtt_ms and, if limited, mbit_s")
 	addBound(cmd, &f.bound)
 	cmd.Flags().StringVar(&f.profile, "profile", profileFast, "when a node shows a write: fast, as soon as it has it; others are not in this release")
 	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8700", "address of the page; the nodes' client ports follow it, port 0 takes free ones")

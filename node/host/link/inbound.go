@@ -72,7 +72,7 @@ func (l *Links) serve(conn net.Conn) {
 func (l *Links) answer(conn net.Conn, back *way) error {
 	ctx, cancel := context.WithTimeout(l.ctx, l.cfg.DialTimeout)
 	defer cancel()
-	if err := back.travel(ctx, time.Now().Add(back.delay())); err != nil {
+	if err := back.travel(ctx, time.Now().Add(back.delay(0))); err != nil {
 		return err
 	}
 	_, err := conn.Write(append([]byte{welcome}, l.hello...))

@@ -136,7 +136,7 @@ func (l *Links) dial(ctx context.Context, id store.NodeID, m Member, hello []byt
 func (l *Links) shake(s *stream, id store.NodeID, hello []byte) error {
 	ctx, cancel := context.WithTimeout(s.ctx, l.cfg.DialTimeout)
 	defer cancel()
-	if err := s.way.travel(ctx, time.Now().Add(s.way.delay())); err != nil {
+	if err := s.way.travel(ctx, time.Now().Add(s.way.delay(len(hello)))); err != nil {
 		return err
 	}
 	if err := s.conn.SetDeadline(time.Now().Add(l.cfg.DialTimeout)); err != nil {

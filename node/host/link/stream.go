@@ -76,7 +76,7 @@ func (s *stream) push(frame []byte) bool {
 	}
 	i := item{frame: frame}
 	if s.way != nil {
-		i.release = time.Now().Add(s.way.delay())
+		i.release = time.Now().Add(s.way.delay(len(frame)))
 	}
 	s.items = append(s.items, i)
 	s.queued += len(frame)

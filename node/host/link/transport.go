@@ -56,7 +56,7 @@ func (t *transport) WriteTo(b []byte, addr string) (time.Time, error) {
 		return time.Now(), nil
 	}
 	b = slices.Clone(b) // memberlist reuses it
-	time.AfterFunc(w.delay(), func() {
+	time.AfterFunc(w.delay(len(b)), func() {
 		defer t.flying.Add(-1)
 		if !w.cut() {
 			t.l.udp.WriteToUDPAddrPort(b, to) //nolint:errcheck // a packet may be lost

@@ -43,11 +43,12 @@ func (w *way) back() *way {
 	return &way{w.net, w.to, w.from}
 }
 
-func (w *way) delay() time.Duration {
+// delay draws how long so many bytes, sent now, travel.
+func (w *way) delay(bytes int) time.Duration {
 	if w == nil {
 		return 0
 	}
-	return w.net.Delay(w.from, w.to)
+	return w.net.Delay(w.from, w.to, bytes)
 }
 
 func (w *way) cut() bool { return w != nil && w.net.IsCut(w.from, w.to) }
@@ -102,16 +103,16 @@ func (c *farConn) Read(p []byte) (int, error) {
 }
 
 func (c *farConn) Write(p []byte) (int, error) {
-	if err := c.travel(); err != nil {
+	if err := c.travel(len(p)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
 }
 
-func (c *farConn) travel() error {
+func (c *farConn) travel(bytes int) error {
 	w := c.way()
 	begun := time.Now()
-	release := begun.Add(w.delay() - c.slept)
+	release := begun.Add(w.delay(bytes) - c.slept)
 	if release.Before(c.arrived) {
 		release = c.arrived
 	}

@@ -1,7 +1,7 @@
 // Package wan emulates the wide-area network between regions for nodes that
-// share one process: delays from measured round trips, and cuts.
+// share one process: delays from measured round trips, bandwidth, and cuts.
 //
-// It moves no bytes itself. Whoever sends asks how long a packet travels and
+// It moves no bytes itself. Whoever sends asks how long what it sends travels and
 // whether its way is open; package link does, for all that a node sends.
 package wan
 
@@ -22,17 +22,20 @@ import (
 const (
 	MaxRegions = 64
 	MaxRTT     = time.Minute
-	maxName    = 64 // bytes of a region's name
+	MaxMbit    = 100_000 // a second
+	maxName    = 64      // bytes of a region's name
 )
 
 //go:embed aws.csv
 var aws []byte
 
-// A Matrix holds the round trips between regions, each direction by itself. It
-// is immutable; the zero Matrix has no regions and delays nothing.
+// A Matrix holds the round trips and bandwidths between regions, each direction by
+// itself. It is immutable; the zero Matrix has no regions and delays nothing.
 type Matrix struct {
 	regions []string
 	rtt     map[pair]time.Duration
+	// rate is in bytes a second; a direction without one has no limit.
+	rate map[pair]int64
 }
 
 // A pair is a direction between two regions.
@@ -48,9 +51,11 @@ func AWS() Matrix {
 	return m
 }
 
-// Load reads a matrix from a CSV file with the header from,to,rtt_ms and one row
-// per ordered pair of regions. Where one direction has no row it takes the
-// other's; a pair with neither is an error. Lines that begin with # are ignored.
+// Load reads a matrix from a CSV file with the header from,to,rtt_ms, or
+// from,to,rtt_ms,mbit_s where bandwidth is limited too, and one row per ordered pair
+// of regions. Where one direction has no row it takes the other's; a pair with neither
+// is an error. A row with an empty mbit_s has no limit. Lines that begin with # are
+// ignored.
 func Load(path string) (Matrix, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -64,6 +69,10 @@ func Load(path string) (Matrix, error) {
 // cluster of n regions takes the first n.
 func (m Matrix) Regions() []string { return slices.Clone(m.regions) }
 
+// Rate returns how many bytes a second go from one region to another at most, 0 for no
+// limit.
+func (m Matrix) Rate(from, to string) int64 { return m.rate[pair{from, to}] }
+
 // RTT returns the round trip measured from one region to another.
 func (m Matrix) RTT(from, to string) (time.Duration, bool) {
 	d, ok := m.rtt[pair{from, to}]
@@ -73,9 +82,9 @@ func (m Matrix) RTT(from, to string) (time.Duration, bool) {
 func read(name string, r io.Reader) (Matrix, error) {
 	rows := csv.NewReader(r)
 	rows.Comment = '#'
-	rows.FieldsPerRecord = 3
+	rows.FieldsPerRecord = 0 // as many as the header has
 	rows.ReuseRecord = true
-	m := Matrix{rtt: make(map[pair]time.Duration)}
+	m := Matrix{rtt: make(map[pair]time.Duration), rate: make(map[pair]int64)}
 	for header := true; ; header = false {
 		row, err := rows.Read()
 		if errors.Is(err, io.EOF) {
@@ -86,8 +95,8 @@ func read(name string, r io.Reader) (Matrix, error) {
 		}
 		line, _ := rows.FieldPos(0)
 		if header {
-			if !slices.Equal(row, []string{"from", "to", "rtt_ms"}) {
-				return Matrix{}, fmt.Errorf("wan matrix %s: line %d: the header must be from,to,rtt_ms", name, line)
+			if columns := []string{"from", "to", "rtt_ms", "mbit_s"}; !slices.Equal(row, columns[:3]) && !slices.Equal(row, columns) {
+				return Matrix{}, fmt.Errorf("wan matrix %s: line %d: the header must be from,to,rtt_ms, or from,to,rtt_ms,mbit_s", name, line)
 			}
 			continue
 		}
@@ -113,6 +122,9 @@ func (m *Matrix) add(row []string) error {
 	if err != nil || !(ms >= 0 && ms <= float64(MaxRTT.Milliseconds())) {
 		return fmt.Errorf("rtt_ms is %q: give milliseconds from 0 to %d", row[2], MaxRTT.Milliseconds())
 	}
+	if err := m.limit(p, row[3:]); err != nil {
+		return err
+	}
 	for _, region := range []string{p.from, p.to} {
 		if region == "" || len(region) > maxName {
 			return fmt.Errorf("a region's name has 1 to %d bytes, not %d", maxName, len(region))
@@ -126,6 +138,19 @@ func (m *Matrix) add(row []string) error {
 		m.regions = append(m.regions, region)
 	}
 	m.rtt[p] = time.Duration(ms * float64(time.Millisecond)).Round(time.Microsecond)
+	return nil
+}
+
+// limit reads the bandwidth of p, if the file has any.
+func (m *Matrix) limit(p pair, column []string) error {
+	if len(column) == 0 || column[0] == "" {
+		return nil
+	}
+	mbit, err := strconv.ParseFloat(column[0], 64)
+	if err != nil || !(mbit >= 0.01 && mbit <= MaxMbit) {
+		return fmt.Errorf("mbit_s is %q: give megabits a second from 0.01 to %d, or nothing for no limit", column[0], MaxMbit)
+	}
+	m.rate[p] = int64(mbit * 1e6 / 8)
 	return nil
 }
 
@@ -145,6 +170,9 @@ func (m *Matrix) complete() error {
 				return fmt.Errorf("no row between %q and %q", from, to)
 			}
 			m.rtt[p] = d
+			if rate := m.rate[back]; rate > 0 {
+				m.rate[p] = rate
+			}
 		}
 	}
 	return nil

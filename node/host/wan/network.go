@@ -30,6 +30,25 @@ type way struct {
 	number  uint64
 	delay   time.Duration // half the round trip
 	packets atomic.Uint64
+	rate    int64 // bytes a second, 0 for no limit
+
+	mu   sync.Mutex
+	free time.Time // when all that was sent so far has left
+}
+
+// leave returns how long what is sent now waits until it has left: for what was sent
+// before it, and for its own bytes.
+func (w *way) leave(now time.Time, bytes int) time.Duration {
+	if w.rate == 0 {
+		return 0
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.free.Before(now) {
+		w.free = now
+	}
+	w.free = w.free.Add(time.Duration(int64(bytes) * int64(time.Second) / w.rate))
+	return w.free.Sub(now)
 }
 
 // A Rule is what holds for one direction between two regions.
@@ -39,7 +58,7 @@ type Rule struct {
 	Cut      bool
 }
 
-// New returns a network with the delays of m and nothing cut. Draw gives all its
+// New returns a network with the delays and bandwidths of m and nothing cut. Draw gives all its
 // chance: the jitter of a direction's n-th packet is draw("wan jitter",
 // direction, n).
 func New(m Matrix, draw func(purpose string, a, b uint64) uint64) *Network {
@@ -53,7 +72,7 @@ func New(m Matrix, draw func(purpose string, a, b uint64) uint64) *Network {
 	for i, from := range m.regions {
 		for j, to := range m.regions {
 			if rtt, ok := m.RTT(from, to); ok {
-				n.ways[pair{from, to}] = &way{number: uint64(i*MaxRegions + j), delay: rtt / 2}
+				n.ways[pair{from, to}] = &way{number: uint64(i*MaxRegions + j), delay: rtt / 2, rate: m.Rate(from, to)}
 			}
 		}
 	}
@@ -83,14 +102,16 @@ func (n *Network) RegionOf(addr string) (string, bool) {
 	return region, ok
 }
 
-// Delay draws how long one packet travels: half the measured round trip of that
-// direction and a jitter; 0 within a region and from or to an unknown one.
-func (n *Network) Delay(from, to string) time.Duration {
+// Delay draws how long so many bytes, sent now, travel: half the measured round trip
+// of that direction and a jitter, and, where bandwidth is limited, until they and all
+// that was sent before them have left; 0 within a region and from or to an unknown one.
+// What waits to leave is bounded by what its senders may have under way.
+func (n *Network) Delay(from, to string, bytes int) time.Duration {
 	w := n.ways[pair{from, to}]
 	if w == nil {
 		return 0
 	}
-	return w.delay + jitter(n.draw("wan jitter", w.number, w.packets.Add(1)))
+	return w.leave(time.Now(), bytes) + w.delay + jitter(n.draw("wan jitter", w.number, w.packets.Add(1)))
 }
 
 // Cut closes the direction from one region to another until Heal; the other

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hearsay/node/host/wan"
@@ -64,6 +65,11 @@ func TestLoad(t *testing.T) {
 		{"within a region", header + "a,a,1\n", "line 2:"},
 		{"no name", header + ",a,1\n", "line 2: a region's name"},
 		{"a pair is missing", header + "a,b,1\nb,c,1\n", `no row between "a" and "c"`},
+		{"bandwidth", "from,to,rtt_ms,mbit_s\na,b,10,100\n", ""},
+		{"no limit in one direction", "from,to,rtt_ms,mbit_s\na,b,10,100\nb,a,10,\n", ""},
+		{"no bandwidth at all", "from,to,rtt_ms,mbit_s\na,b,10,0\n", `line 2: mbit_s is "0"`},
+		{"another column", "from,to,rtt_ms,loss\na,b,10,0\n", "line 1: the header must be"},
+		{"too many fields", header + "a,b,1,100\n", "line 2: wrong number of fields"},
 		{"too many regions", header + many.String(), "line 65: more than 64 regions"},
 	}
 	for _, tt := range tests {
@@ -111,11 +117,45 @@ func TestDelay(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			n := wan.New(wan.AWS(), constant(tt.bits))
-			if got := n.Delay(tt.from, tt.to); got != tt.want {
+			if got := n.Delay(tt.from, tt.to, 1000); got != tt.want {
 				t.Errorf("Delay(%s, %s) = %v, want %v", tt.from, tt.to, got, tt.want)
 			}
 		})
 	}
+}
+
+// What is sent leaves one after the other, each direction by itself.
+func TestBandwidth(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "wan.csv")
+	if err := os.WriteFile(path, []byte("from,to,rtt_ms,mbit_s\na,b,10,8\nb,a,10,\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := wan.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		n := wan.New(m, constant(0))
+		const travel = 5 * time.Millisecond
+		for _, tt := range []struct {
+			from, to string
+			bytes    int
+			wait     time.Duration // before it is sent
+			want     time.Duration
+		}{
+			{"a", "b", 1000, 0, travel + time.Millisecond},
+			{"a", "b", 2000, 0, travel + 3*time.Millisecond},
+			{"a", "b", 0, 0, travel + 3*time.Millisecond},
+			{"b", "a", 1000_000, 0, travel},
+			{"a", "b", 1000, 2 * time.Millisecond, travel + 2*time.Millisecond},
+			{"a", "b", 1000, time.Second, travel + time.Millisecond},
+		} {
+			<-time.After(tt.wait)
+			if got := n.Delay(tt.from, tt.to, tt.bytes); got != tt.want {
+				t.Errorf("Delay(%s, %s) of %d bytes = %v, want %v", tt.from, tt.to, tt.bytes, got, tt.want)
+			}
+		}
+	})
 }
 
 // Each packet of each direction has a key of its own, so that what one direction
@@ -128,8 +168,8 @@ func TestDelayKeys(t *testing.T) {
 		return 0
 	})
 	for range 3 {
-		n.Delay("us-east", "eu-west")
-		n.Delay("eu-west", "us-east")
+		n.Delay("us-east", "eu-west", 1)
+		n.Delay("eu-west", "us-east", 1)
 	}
 	if len(seen) != 6 {
 		t.Errorf("6 packets drew with %d keys: %v", len(seen), seen)
@@ -216,9 +256,9 @@ func TestPlaceAndRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []wan.Rule{
-		{From: "af-south", To: "us-east", Delay: n.Delay("af-south", "us-east"), Cut: true},
-		{From: "eu-west", To: "us-east", Delay: n.Delay("eu-west", "us-east")},
-		{From: "us-east", To: "eu-west", Delay: n.Delay("us-east", "eu-west")},
+		{From: "af-south", To: "us-east", Delay: n.Delay("af-south", "us-east", 1), Cut: true},
+		{From: "eu-west", To: "us-east", Delay: n.Delay("eu-west", "us-east", 1)},
+		{From: "us-east", To: "eu-west", Delay: n.Delay("us-east", "eu-west", 1)},
 	}
 	if got := n.Rules(); !slices.Equal(got, want) {
 		t.Errorf("Rules() = %v, want %v", got, want)
