@@ -50,6 +50,7 @@ type peer struct {
 
 	// What we pull from it.
 	received int           // bytes of its frames since our last grant
+	meter    meter         // of its frames
 	progress time.Duration // when a frame of a pull last moved us on
 	askedAt  time.Duration // when the pull now being measured left; 0 if none
 	clock    peerClock     // its wall clock

@@ -112,13 +112,15 @@ func (e *Engine) account(now clock.Reading, p *peer, f *Frame, inOrder bool) {
 		p.progress = now.Mono
 		if p.askedAt > 0 {
 			p.rtt = now.Mono - p.askedAt
+			p.meter.answered(p.rtt)
 			p.askedAt = 0
 		}
 	}
 	p.received += size
-	if p.received >= e.cfg.Credit/2 {
+	e.countPulled(now, &p.meter, size)
+	if p.received >= p.meter.credit/2 {
 		p.received = 0
-		e.send(p, &Pull{Credit: e.cfg.Credit})
+		e.send(p, &Pull{Credit: p.meter.credit})
 	}
 }
 
@@ -219,7 +221,8 @@ func (e *Engine) tickLacks(now clock.Reading) {
 			asked = make(map[*peer]*Pull)
 		}
 		if asked[p] == nil {
-			asked[p] = &Pull{Credit: e.cfg.Credit}
+			e.beginPull(now, &p.meter)
+			asked[p] = &Pull{Credit: p.meter.credit}
 		}
 		asked[p].From = append(asked[p].From, store.Mark{Origin: l.origin, Seq: mark})
 		l.source, l.target, l.due = p.ID, min(l.target, p.rows(l.origin)), now.Mono+e.patience(p)
