@@ -24,13 +24,13 @@ func TestDeadAreRememberedWithinBound(t *testing.T) {
 		do   func()
 		want []Member
 	}{
-		{"a and b died", func() { l.gone(a, false); l.gone(b, false) }, []Member{a, b}},
-		{"a died again", func() { l.gone(a, false) }, []Member{b, a}},
-		{"c died", func() { l.gone(c, false) }, []Member{a, c}},
-		{"a died elsewhere", func() { l.gone(elsewhere, false) }, []Member{c, elsewhere}},
-		{"d died where c had been", func() { l.gone(successor, false) }, []Member{elsewhere, successor}},
-		{"a left", func() { l.gone(a, true) }, []Member{successor}},
-		{"this node left", func() { l.gone(Member{ID: "self", Addr: "5"}, false) }, []Member{successor}},
+		{"a and b died", func() { l.gone(a); l.gone(b) }, []Member{a, b}},
+		{"a died again", func() { l.gone(a) }, []Member{b, a}},
+		{"c died", func() { l.gone(c) }, []Member{a, c}},
+		{"a died elsewhere", func() { l.gone(elsewhere) }, []Member{c, elsewhere}},
+		{"d died where c had been", func() { l.gone(successor) }, []Member{elsewhere, successor}},
+		{"a says late that it left", func() { l.parted("a") }, []Member{successor}},
+		{"this node left", func() { l.gone(Member{ID: "self", Addr: "5"}) }, []Member{successor}},
 	} {
 		step.do()
 		if !slices.Equal(l.dead, step.want) {

@@ -34,20 +34,26 @@ const (
 	maxHello = 1024
 )
 
-// beat is a hello that no node sends as its own. It is a few bytes long, and any
-// release decodes it.
-var beat = func() []byte {
-	frame, err := wire.NewEncoder().AppendHello(nil, wire.Hello{Node: "beat"})
+// beat and parting are hellos that no node sends as its own. They are a few bytes
+// long, and any release decodes them. Parting is the last word of who leaves.
+var (
+	beat    = sign("beat")
+	parting = sign("parting")
+)
+
+func sign(name store.NodeID) []byte {
+	frame, err := wire.NewEncoder().AppendHello(nil, wire.Hello{Node: name})
 	if err != nil {
 		panic(err)
 	}
 	return frame
-}()
+}
 
 // lengthPrefix is what a frame on the wire has before what Reader.Next returns.
 const lengthPrefix = 4
 
-func isBeat(frame []byte) bool { return string(frame) == string(beat[lengthPrefix:]) }
+// is reports whether frame is the sign.
+func is(frame, sign []byte) bool { return string(frame) == string(sign[lengthPrefix:]) }
 
 // A meter is a connection whose bytes are counted.
 type meter struct {

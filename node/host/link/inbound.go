@@ -129,7 +129,11 @@ func (l *Links) read(conn net.Conn, frames *wire.Reader, hello wire.Hello, back 
 	var beaten time.Time
 	for {
 		frame, err := frames.Next()
-		if err == nil && !isBeat(frame) {
+		switch {
+		case err != nil, is(frame, beat):
+		case is(frame, parting):
+			l.parted(hello.Node)
+		default:
 			err = l.receive(hello.Node, frame)
 		}
 		if malformed(err) {

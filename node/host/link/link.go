@@ -295,6 +295,7 @@ func (l *Links) drain(ctx context.Context) error {
 	}
 	l.mu.Unlock()
 	for _, s := range streams {
+		s.push(parting)
 		s.finish()
 	}
 	for _, s := range streams {

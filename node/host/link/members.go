@@ -110,8 +110,7 @@ func (d delegate) NotifyJoin(n *memberlist.Node) { d.l.joined(n) }
 func (d delegate) NotifyUpdate(n *memberlist.Node) { d.l.joined(n) }
 
 func (d delegate) NotifyLeave(n *memberlist.Node) {
-	m := Member{ID: store.NodeID(n.Name), Addr: n.Address()}
-	d.l.gone(m, n.State == memberlist.StateLeft)
+	d.l.gone(Member{ID: store.NodeID(n.Name), Addr: n.Address()})
 }
 
 // joined notes what memberlist says of n and sees to a stream to it.
@@ -127,7 +126,7 @@ func (l *Links) joined(n *memberlist.Node) {
 		if p.abandon != nil && p.member.Addr != m.Addr {
 			p.abandon(errMoved)
 		}
-		p.member, p.alive = m, true
+		p.member, p.alive, p.left = m, true, false
 		p.nudge()
 		return
 	}
@@ -146,10 +145,11 @@ var errPeers = errors.New("there are as many peers as allowed")
 // gone notes that memberlist shows m no more. A stream that works is kept. The
 // address of one that did not leave of its own will is joined again and again,
 // for memberlist never does: after a cut both sides hold each other dead.
-func (l *Links) gone(m Member, left bool) {
+func (l *Links) gone(m Member) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p := l.peers[m.ID]; p != nil {
+	p := l.peers[m.ID]
+	if p != nil {
 		p.alive = false
 		p.nudge()
 	}
@@ -157,13 +157,25 @@ func (l *Links) gone(m Member, left bool) {
 		return
 	}
 	l.forget(m)
-	if left {
+	if p != nil && p.left {
 		return
 	}
 	if len(l.dead) >= l.cfg.MaxPeers {
 		l.dead = slices.Delete(l.dead, 0, 1)
 	}
 	l.dead = append(l.dead, m)
+}
+
+// parted notes that id said on its stream that it leaves, which may come before
+// memberlist tells or after. memberlist knows the one who left from one who died, and
+// keeps it to itself.
+func (l *Links) parted(id store.NodeID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.peers[id]; p != nil {
+		p.left = true
+	}
+	l.dead = slices.DeleteFunc(l.dead, func(d Member) bool { return d.ID == id })
 }
 
 // forget strikes from the dead the one with m's id, wherever it was, and whoever

@@ -31,11 +31,33 @@ func TestStreamOutlivesAFalseDeath(t *testing.T) {
 		out: &stream{ctx: ctx, fail: fail}, abandon: fail,
 	}
 	l := &Links{cfg: Config{ID: "a", MaxPeers: 2}, peers: map[store.NodeID]*peer{"b": p}}
-	l.gone(p.member, false)
+	l.gone(p.member)
 	if l.peers["b"] != p || !p.connected() {
 		t.Errorf("the stream to a peer that is called dead ended: %v", context.Cause(ctx))
 	}
 	if got := l.missing(); len(got) != 1 || got[0] != "1" {
 		t.Errorf("to be joined again: %q, want the address of the one that is called dead", got)
+	}
+}
+
+// Who said that it leaves is not looked for any more, whether memberlist shows it gone
+// before or after; who comes back and dies is.
+func TestLeaverIsNotLookedFor(t *testing.T) {
+	b := Member{ID: "b", Addr: "1"}
+	for _, tt := range []struct {
+		name string
+		do   func(l *Links)
+		want int
+	}{
+		{"said before", func(l *Links) { l.parted("b"); l.gone(b) }, 0},
+		{"said after", func(l *Links) { l.gone(b); l.parted("b") }, 0},
+		{"back, and dead", func(l *Links) { l.parted("b"); l.gone(b); l.peers["b"].left = false; l.gone(b) }, 1},
+		{"dead", func(l *Links) { l.gone(b) }, 1},
+	} {
+		l := &Links{cfg: Config{ID: "a", MaxPeers: 2}, peers: map[store.NodeID]*peer{"b": {id: "b", member: b, alive: true, wake: make(chan struct{}, 1)}}}
+		tt.do(l)
+		if got := len(l.missing()); got != tt.want {
+			t.Errorf("%s: %d addresses are looked for, want %d", tt.name, got, tt.want)
+		}
 	}
 }

@@ -25,6 +25,7 @@ type peer struct {
 	// Under Links.mu.
 	member Member
 	alive  bool    // memberlist shows it
+	left   bool    // it said that it leaves
 	out    *stream // nil while none is up
 	// bulk is the chunks that wait, bulky whether somebody sends them.
 	bulk  []chunkItem

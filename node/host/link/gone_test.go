@@ -2,6 +2,7 @@ package link_test
 
 import (
 	"context"
+	"net"
 	"testing"
 	"time"
 
@@ -53,5 +54,58 @@ func TestLeaverComesBack(t *testing.T) {
 			n.send("b", pull(0))
 			b.awaitMessages(t, n.id, 1)
 		}
+	}
+}
+
+// The address of who died is tried again and again, that of who left is not.
+func TestNobodyLooksForWhoLeft(t *testing.T) {
+	cfg := config("a")
+	cfg.ReconnectInterval = 50 * time.Millisecond
+	cfg.ProbeInterval, cfg.ProbeTimeout = 100*time.Millisecond, 50*time.Millisecond
+	a := open(t, cfg)
+	left, died := open(t, config("b", a.Addr())), open(t, config("c", a.Addr()))
+	for _, n := range []*node{left, died} {
+		a.awaitUp(t, n.id)
+		n.awaitUp(t, "a")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := left.Leave(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := died.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a.await(t, "both streams to break", func() bool { return len(a.up) == 0 })
+	awaitMembers(t, a, 0)
+	tried := func(addr string) chan struct{} {
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		dials := make(chan struct{}, 1000)
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				conn.Close()
+				dials <- struct{}{}
+			}
+		}()
+		return dials
+	}
+	ofLeft, ofDied := tried(left.Addr()), tried(died.Addr())
+	for range 3 { // each round tries all addresses that are missing
+		select {
+		case <-ofDied:
+		case <-time.After(patience):
+			t.Fatal("nobody looks for who died")
+		}
+	}
+	if n := len(ofLeft); n > 0 {
+		t.Errorf("who left was looked for %d times", n)
 	}
 }
