@@ -155,7 +155,7 @@ type claim struct {
 // Unless what follows takes no more.
 func (e *Engine) hear(p *peer, s *Status) {
 	e.follow()
-	if s.Facts.Epoch > e.epoch {
+	if s.Facts.Epoch > e.epoch || e.Fenced() {
 		return
 	}
 	c := claim{seat: p.seat, facts: s.Facts, closed: s.Closed}

@@ -136,7 +136,7 @@ func (e *Engine) Handed() bool {
 	wrote := e.replica.Watermarks().Of(e.self.ID)
 	need := min(2, len(e.standings)-1)
 	for _, p := range e.peers {
-		if e.standing(p.ID) != nil && p.have.Covers(wrote) {
+		if e.standing(p.ID) != nil && p.holdsAll(wrote) {
 			need--
 		}
 	}

@@ -20,6 +20,7 @@ type Replica interface {
 	// Rows and Get read what is committed; see store.Store.
 	Rows(origin store.Origin, after uint64, limit int) ([]store.Row, error)
 	Get(key store.Key) (*store.Entry, error)
+	Scan(start, end store.Key, limit int) ([]*store.Entry, error)
 	// Apply merges the entries of f that are above the floor and logs its rows past the watermark, which
 	// stays. It stops before the first row that is ahead of this machine's clock
 	// by more than the maximum skew. An entry with a large value that is not Whole
@@ -44,6 +45,16 @@ type Replica interface {
 	Trim(origin store.Origin, seq uint64) error
 	Forget(origin store.Origin) error
 	Collect(floor clock.Timestamp, limit int) (more bool, err error)
+	// Load merges entries of a snapshot, in key order, and says which are short, as
+	// Apply does. Hold, if not 0, is how long they have to wait until none is ahead of
+	// this machine's clock by more than the maximum skew; then nothing changed.
+	Load(now clock.Reading, entries []*store.Entry, via Via) (short []bool, hold time.Duration, err error)
+	// Clear takes out the keys from start on and before p.Next that hold something
+	// stamped at or below w and are not among p.Entries: who sent p misses nothing up
+	// to w. What lies beyond its origin's end counts nowhere; it is taken out only if
+	// p's sender may have collected what hid it. Clear looks at up to limit keys and
+	// returns where to go on, p.Next if it is through.
+	Clear(start store.Key, p *Page, w clock.Timestamp, limit int) (next store.Key, err error)
 	// Keep remembers k over a restart, once the turn is committed.
 	Keep(k Kept) error
 	// Cleared reports whether nothing that is committed lies beyond its origin's end.
@@ -124,7 +135,8 @@ type Engine struct {
 	claims    int             // of peers, not covered yet
 	covering  bool            // watermarks moved since claims were looked at
 	sweep     sweep
-	rows      int // of all logs
+	rows      int      // of all logs
+	catching  *catchUp // nil unless a snapshot is needed
 
 	seats   []*seat      // sorted by region
 	seated  uint64       // the epoch that gave them
@@ -195,6 +207,9 @@ func NewEngine(self Peer, cfg Config, draw Draw, r Replica, past Memory) *Engine
 	for _, m := range r.Watermarks() {
 		e.rows += e.logged(m)
 	}
+	if past.Kept.Fenced {
+		e.catching = &catchUp{fenced: true}
+	}
 	return e
 }
 
@@ -247,6 +262,12 @@ func (e *Engine) Receive(now clock.Reading, from store.NodeID, m Message) error 
 		return e.receiveStatus(now, from, m)
 	case *Pull:
 		e.receivePull(from, m)
+	case *Scan:
+		e.receiveScan(from, m)
+	case *Page:
+		return e.receivePage(now, from, m)
+	case *Gone:
+		e.receiveGone(now, from, m)
 	case *Repair:
 		return e.receiveRepair(now, from, m)
 	case *Roster:
@@ -288,13 +309,16 @@ func (e *Engine) Tick(now clock.Reading) error {
 		}
 	}
 	e.tickLacks(now)
+	if err := e.tickCatchUp(now); err != nil {
+		return err
+	}
 	e.tickRelays(now)
 	if due {
 		e.silence()
 	}
 	e.roster.Tick(now.Mono, e.peerIDs)
 	e.sit(now)
-	for _, s := range e.seats {
+	for _, s := range e.asking() {
 		s.region.Tick(now)
 	}
 	if due {
@@ -314,7 +338,7 @@ func (e *Engine) Tick(now clock.Reading) error {
 
 // NextTick returns the Reading.Mono at which Tick next has work to do.
 func (e *Engine) NextTick() time.Duration {
-	if e.more || e.cut < e.durable || e.sweeping() {
+	if e.more || e.cut < e.durable || e.sweeping() && e.replica.Cleared() {
 		return 0
 	}
 	next := e.nextCrossing(min(e.nextStatus, e.nextRepair, e.roster.NextTick(), e.nextWants()))
@@ -324,10 +348,10 @@ func (e *Engine) NextTick() time.Duration {
 			next = min(next, e.deadline(&e.lacks[i]))
 		}
 	}
-	for _, s := range e.seats {
+	for _, s := range e.asking() {
 		next = min(next, s.region.NextTick())
 	}
-	return next
+	return e.nextCatchUp(next)
 }
 
 // Collect returns the messages to send. It reads what is committed, so the
@@ -336,15 +360,10 @@ func (e *Engine) Collect() ([]Envelope, error) {
 	e.durable = e.roster.Epoch().Number
 	e.collectRoster()
 	e.collectViews()
-	// Before the statuses, which would have their receivers ask for what they name.
-	if err := e.collectHedges(); err != nil {
-		return nil, err
-	}
-	if err := e.collectFresh(); err != nil {
-		return nil, err
-	}
-	if err := e.collectPassages(); err != nil {
-		return nil, err
+	if !e.Fenced() {
+		if err := e.collectUnasked(); err != nil {
+			return nil, err
+		}
 	}
 	e.collectStatus()
 	if err := e.collectStreams(); err != nil {
@@ -353,6 +372,18 @@ func (e *Engine) Collect() ([]Envelope, error) {
 	out := e.out
 	e.out = nil
 	return out, nil
+}
+
+// collectUnasked sends the frames that nobody asked for. It comes before the statuses,
+// which would have their receivers ask for what they name.
+func (e *Engine) collectUnasked() error {
+	if err := e.collectHedges(); err != nil {
+		return err
+	}
+	if err := e.collectFresh(); err != nil {
+		return err
+	}
+	return e.collectPassages()
 }
 
 func (e *Engine) send(to *peer, m Message) {

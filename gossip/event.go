@@ -95,6 +95,21 @@ type (
 		From   store.NodeID
 		Origin store.Origin
 	}
+	// FellBehind says that logs do not help this node any more: it takes a snapshot,
+	// and if it is fenced it takes nothing else, and gives nothing, until it has one.
+	FellBehind struct{ Fenced bool }
+	// SnapshotAgain says that a snapshot begins anew after so many entries: its donor
+	// has collected meanwhile, or no large value of it came for too long.
+	SnapshotAgain struct {
+		From    store.NodeID
+		Entries uint64
+	}
+	// CaughtUp says that this node has a snapshot, of so many entries.
+	CaughtUp struct {
+		From    store.NodeID
+		Entries uint64
+		Took    time.Duration
+	}
 	// BucketBad says that entries of this node's disk are not those that it had put
 	// there. What is wrong is taken from others.
 	BucketBad struct{ Bucket int }
@@ -150,6 +165,9 @@ func (FloorRaised) EventName() string    { return "floor_raised" }
 func (FetchFailed) EventName() string    { return "fetch_failed" }
 func (OriginRetired) EventName() string  { return "origin_retired" }
 func (BelowFloor) EventName() string     { return "below_floor" }
+func (FellBehind) EventName() string     { return "fell_behind" }
+func (SnapshotAgain) EventName() string  { return "snapshot_again" }
+func (CaughtUp) EventName() string       { return "caught_up" }
 func (BucketBad) EventName() string      { return "bucket_bad" }
 func (ReplicasDiffer) EventName() string { return "replicas_differ" }
 func (EntryMended) EventName() string    { return "entry_mended" }

@@ -11,6 +11,8 @@ type Kept struct {
 	// counts what the node has said is above it.
 	W     clock.Timestamp
 	Floor clock.Timestamp
+	// Fenced says that others have collected what the node has not seen.
+	Fenced bool
 }
 
 // Floor returns the timestamp at or below which everything is everywhere; zero
@@ -26,6 +28,9 @@ func (e *Engine) hearFacts(p *peer, s *Status) error {
 	if f.Floor.Compare(p.floor) > 0 {
 		p.floor = f.Floor
 	}
+	if p.behind != f.Behind {
+		p.behind, e.regroup = f.Behind, true
+	}
 	if p.seat >= 0 {
 		e.standings[p.seat].has(f.W)
 	}
@@ -36,7 +41,12 @@ func (e *Engine) hearFacts(p *peer, s *Status) error {
 			}
 		}
 	}
-	if f.Epoch > e.roster.Epoch().Number || f.Floor.Compare(e.floor) <= 0 || e.w.Compare(f.Floor) < 0 {
+	switch {
+	case f.Epoch > e.roster.Epoch().Number || f.Floor.Compare(e.floor) <= 0 || e.Fenced():
+		return nil
+	case e.w.Compare(f.Floor) < 0 && e.cfg.Sweep > 0:
+		return e.fence()
+	case e.w.Compare(f.Floor) < 0:
 		return nil
 	}
 	return e.adoptFloor(f.Floor)
@@ -54,7 +64,7 @@ func (st *standing) has(w clock.Timestamp) {
 // is lower than this node's own W lets it be, it passes on who has as much.
 func (e *Engine) raiseFloor(now clock.Reading) error {
 	own := e.standing(e.self.ID)
-	if own == nil {
+	if own == nil || e.Fenced() {
 		return nil // this node has no part in it
 	}
 	own.has(e.w)
@@ -115,9 +125,9 @@ func (e *Engine) adoptFloor(floor clock.Timestamp) error {
 
 // keep has the replica remember what Kept says, in the open turn.
 func (e *Engine) keep() error {
-	if e.floor == e.kept.Floor && e.step(e.w) == e.step(e.kept.W) {
+	if e.floor == e.kept.Floor && e.step(e.w) == e.step(e.kept.W) && e.Fenced() == e.kept.Fenced {
 		return nil
 	}
-	e.kept = Kept{W: e.w, Floor: e.floor}
+	e.kept = Kept{W: e.w, Floor: e.floor, Fenced: e.Fenced()}
 	return e.replica.Keep(e.kept)
 }

@@ -3,6 +3,7 @@ package gossip_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -67,7 +68,7 @@ func (r *replica) Raise(o store.Origin, seq uint64) error {
 	if old := r.marks.At(o); seq <= old {
 		return fmt.Errorf("raised %v from %d to %d", o, old, seq)
 	}
-	for s := r.marks.At(o) + 1; s <= seq; s++ {
+	for s := max(r.marks.At(o), r.trimmed.At(o)) + 1; s <= seq; s++ {
 		if _, ok := r.rows[o][s]; !ok {
 			return fmt.Errorf("raised %v to %d without row %d", o, seq, s)
 		}
@@ -114,6 +115,40 @@ func (r *replica) Collect(floor clock.Timestamp, limit int) (bool, error) {
 		delete(r.entries, k)
 	}
 	return false, nil
+}
+
+func (r *replica) Scan(start, end store.Key, limit int) ([]*store.Entry, error) {
+	var found []*store.Entry
+	for _, k := range slices.SortedFunc(maps.Keys(r.entries), store.Key.Compare) {
+		if k.Compare(start) >= 0 && (end == store.Key{} || k.Compare(end) < 0) && len(found) < limit {
+			found = append(found, r.entries[k])
+		}
+	}
+	return found, nil
+}
+
+func (r *replica) Load(_ clock.Reading, entries []*store.Entry, via gossip.Via) ([]bool, time.Duration, error) {
+	short := make([]bool, len(entries))
+	for i, e := range entries {
+		short[i] = r.merge(e)
+		r.paths = append(r.paths, via)
+	}
+	return short, 0, nil
+}
+
+func (r *replica) Clear(start store.Key, p *gossip.Page, w clock.Timestamp, limit int) (store.Key, error) {
+	held, _ := r.Scan(start, p.Next, limit)
+	for _, old := range held {
+		given := slices.ContainsFunc(p.Entries, func(e *store.Entry) bool { return e.Key == old.Key })
+		if !given && old.Version.Timestamp.Compare(w) <= 0 {
+			delete(r.entries, old.Key)
+		}
+	}
+	if len(held) < limit {
+		return p.Next, nil
+	}
+	last := held[limit-1].Key
+	return store.Key{Namespace: last.Namespace, Name: last.Name + "\x00"}, nil
 }
 
 func (r *replica) Keep(k gossip.Kept) error { r.kept = k; return nil }

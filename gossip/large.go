@@ -369,7 +369,7 @@ func (e *Engine) holder(now clock.Reading, w *want) *peer {
 		if !p.far && p.rows(origin) >= w.entry.Seq {
 			relayed = true
 		}
-		if p.have.At(origin) < w.entry.Seq && p.ID != origin.Node && p.ID != w.has {
+		if !p.holds(origin, w.entry.Seq) && p.ID != origin.Node && p.ID != w.has {
 			continue
 		}
 		if best == nil || e.nearer(p, best, origin, w.failed) {

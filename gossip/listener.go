@@ -32,7 +32,7 @@ func (e *Engine) chooseListeners() {
 		} else {
 			for _, p := range r.peers {
 				chosen = append(chosen, p)
-				if !p.late {
+				if !p.late && !p.behind {
 					break
 				}
 			}

@@ -19,7 +19,8 @@ type Peer struct {
 }
 
 // A Message travels between two engines. The set of messages is closed: Frame,
-// Status, Pull, Roster and View, and of large values Fetch, Chunk, Offer and Has.
+// Status, Pull, Roster and View, of large values Fetch, Chunk, Offer and Has, of
+// snapshots Scan, Page and Gone, and Repair.
 // Messages are immutable once sent, and one may be sent to several peers.
 type Message interface{ message() }
 
@@ -29,6 +30,9 @@ type Facts struct {
 	W     clock.Timestamp // nothing stamped at or below it is missing at the sender
 	Floor clock.Timestamp // everything stamped at or below it is everywhere
 	Epoch uint64          // the sender's roster, over which W and Floor count
+	// Behind says that the sender is below the floor: it is no source, and takes
+	// nothing but a snapshot.
+	Behind bool
 }
 
 // A Frame is the unit of a stream: a run of one origin's log, in order, with

@@ -23,6 +23,8 @@ type peer struct {
 	took     store.Watermarks // rows that it has taken in, where that is past have
 	claim    *claim           // what it says of the members, not covered here yet
 	floor    clock.Timestamp
+	behind   bool             // it is fenced: no source, and takes no frames
+	gone     store.Watermarks // rows that its logs do not hold any more
 
 	// What it is to be told.
 	place      uint64           // on the ring of its region
@@ -47,6 +49,8 @@ type peer struct {
 	// Streams that it pulls from us, and the credit left for them.
 	streams []store.Mark // cursors: the next frame begins past Seq
 	credit  int
+
+	scanning scanning // the snapshot that it takes from us
 
 	// What we pull from it.
 	received int           // bytes of its frames since our last grant
@@ -144,6 +148,17 @@ func (p *peer) tookIn(origin store.Origin, seq uint64, maxOrigins int) bool {
 	}
 	p.took.Set(origin, seq)
 	return true
+}
+
+// holds reports whether p is known to hold origin up to seq. All of an origin that
+// has retired at its floor it held.
+func (p *peer) holds(origin store.Origin, seq uint64) bool {
+	have := p.have.At(origin)
+	return have >= seq || have == 0 && beganBelow(origin, p.floor)
+}
+
+func (p *peer) holdsAll(marks store.Watermarks) bool {
+	return !slices.ContainsFunc(marks, func(m store.Mark) bool { return !p.holds(m.Origin, m.Seq) })
 }
 
 // rows returns how far p can send rows of origin.

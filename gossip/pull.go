@@ -34,6 +34,9 @@ func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) er
 		e.replica.Observe(MessageRefused{From: from, Why: why})
 		return nil
 	}
+	if e.Fenced() {
+		return nil // it comes again when there is what it follows
+	}
 	mark := e.reach(f.Origin)
 	inOrder := f.From <= mark
 	p := e.peer(from)
@@ -187,6 +190,10 @@ func (e *Engine) hold(now clock.Reading, f *Frame, hold time.Duration) {
 
 // tickLacks drops what has come and pulls what is due.
 func (e *Engine) tickLacks(now clock.Reading) {
+	if e.Fenced() {
+		e.lacks = nil
+		return
+	}
 	if e.resting {
 		return
 	}
@@ -210,6 +217,7 @@ func (e *Engine) tickLacks(now clock.Reading) {
 		}
 		p := e.nearest(l.origin, mark, l.source)
 		if p == nil {
+			e.outrun(l.origin, mark)
 			continue // whoever had it is gone; it will say so when it is back
 		}
 		if l.spare && p.far {
@@ -265,7 +273,7 @@ func (e *Engine) patience(p *peer) time.Duration {
 func (e *Engine) nearest(origin store.Origin, mark uint64, failed store.NodeID) *peer {
 	var best *peer
 	for _, p := range e.peers {
-		if p.rows(origin) <= mark {
+		if p.rows(origin) <= mark || p.behind || p.gone.At(origin) > mark {
 			continue
 		}
 		if best == nil || e.nearer(p, best, origin, failed) {

@@ -93,11 +93,11 @@ func (r *region) retry(from uint64) {
 // does, the first of all, so that one that is back is found. A granter that this
 // node's region has borrowed comes before all others: it gets every write anyway.
 func (e *Engine) relay(r *region) *peer {
-	if p := e.peer(e.lender); p != nil && p.Region == r.name && !p.late {
+	if p := e.peer(e.lender); p != nil && p.Region == r.name && !p.late && !p.behind {
 		return p
 	}
 	for _, p := range r.peers {
-		if !p.late {
+		if !p.late && !p.behind {
 			return p
 		}
 	}
@@ -182,7 +182,7 @@ func (e *Engine) collectHedges() error {
 		}
 		r.hedge = false
 		p := e.relay(r)
-		if p.late {
+		if p.late || p.behind {
 			continue
 		}
 		from := max(r.lost, e.replica.Trimmed().At(e.own))

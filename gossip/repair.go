@@ -85,7 +85,9 @@ func (e *Engine) tickRepair(now clock.Reading) error {
 
 // comparable reports whether the replica takes entries, holds what its epoch and floor say, and
 // nothing besides that another with the same need not hold.
-func (e *Engine) comparable() bool { return !e.resting && !e.sweeping() && e.replica.Cleared() }
+func (e *Engine) comparable() bool {
+	return !e.resting && !e.Fenced() && !e.sweeping() && e.replica.Cleared()
+}
 
 // scrub has the replica look whether some buckets still are what the digest says. A
 // bad one is counted anew, so that its difference from other replicas shows.

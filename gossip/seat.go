@@ -120,9 +120,18 @@ func (e *Engine) SaveSeats() ([]Seat, bool) {
 	return slices.Clone(e.ledgers), changed
 }
 
+// asking returns the seats for which this node asks to be in a view: none while it is
+// fenced. As a granter it answers all the same.
+func (e *Engine) asking() []*seat {
+	if e.Fenced() {
+		return nil
+	}
+	return e.seats
+}
+
 // Hold returns how long this node may answer `region`, as of the last Collect.
 func (e *Engine) Hold() view.Hold {
-	if s := e.seatIn(e.self.Region); s != nil {
+	if s := e.seatIn(e.self.Region); s != nil && !e.Fenced() {
 		return s.region.Hold()
 	}
 	return view.Hold{}
@@ -206,7 +215,7 @@ func (e *Engine) tag(p *peer) view.Tag {
 // has those told at once who wait for what this node has granted.
 func (e *Engine) collectViews() {
 	for _, s := range e.seats {
-		for _, env := range s.region.Collect(e.replica.Watermarks()) {
+		for _, env := range s.region.Collect(e.replica.Watermarks(), e.holdsAll) {
 			e.out = append(e.out, Envelope{To: env.To, Message: &View{Region: s.name, Message: env.Message}})
 		}
 		if tag := s.region.Tag(); tag != s.told {

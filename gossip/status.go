@@ -218,5 +218,5 @@ func (e *Engine) status(k kind) *Status {
 }
 
 func (e *Engine) facts() Facts {
-	return Facts{W: e.w, Floor: e.floor, Epoch: e.roster.Epoch().Number}
+	return Facts{W: e.w, Floor: e.floor, Epoch: e.roster.Epoch().Number, Behind: e.Fenced()}
 }

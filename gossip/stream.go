@@ -18,14 +18,23 @@ func (e *Engine) receivePull(from store.NodeID, m *Pull) {
 		e.replica.Observe(NoStream{From: from})
 		return
 	}
+	if e.Fenced() {
+		return // it finds another
+	}
 	p.credit, e.pulled = min(m.Credit, e.cfg.Credit), true
+	var gone store.Watermarks
 	for _, start := range m.From {
 		// Only origins that are held get a stream, which bounds their number.
-		if e.reach(start.Origin) > start.Seq {
+		if base := e.replica.Trimmed().At(start.Origin); base > start.Seq {
+			gone.Set(start.Origin, base)
+		} else if e.reach(start.Origin) > start.Seq {
 			cursors := store.Watermarks(p.streams)
 			cursors.Set(start.Origin, start.Seq)
 			p.streams = cursors
 		}
+	}
+	if len(gone) > 0 {
+		e.send(p, &Gone{Marks: gone})
 	}
 }
 
@@ -87,7 +96,7 @@ func (e *Engine) begin(origin store.Origin, spread uint64) {
 // push sends f, which p did not ask for, if p keeps up with such. Else it finds
 // the gap and pulls.
 func (e *Engine) push(p *peer, f *Frame) bool {
-	if p.freshBytes >= e.cfg.FreshWindow {
+	if p.freshBytes >= e.cfg.FreshWindow || p.behind {
 		return false
 	}
 	e.send(p, f)
@@ -118,8 +127,15 @@ func (e *Engine) collectStreams() error {
 			p.credit -= size
 			budget -= size
 		}
-		e.pulled = e.pulled || len(p.streams) > 0
-		e.more = e.more || len(p.streams) > 0 && p.credit > 0
+		for p.scanning.wants() && budget > 0 && !e.Fenced() {
+			size, err := e.page(p)
+			if err != nil {
+				return err
+			}
+			budget -= size
+		}
+		e.pulled = e.pulled || len(p.streams) > 0 || p.scanning.open
+		e.more = e.more || !e.Fenced() && (len(p.streams) > 0 && p.credit > 0 || p.scanning.wants())
 	}
 	return nil
 }
@@ -129,7 +145,10 @@ func (e *Engine) collectStreams() error {
 func (e *Engine) advance(p *peer) (int, error) {
 	cursor := &p.streams[0]
 	through := e.reach(cursor.Origin)
-	if cursor.Seq >= through || cursor.Seq < e.replica.Trimmed().At(cursor.Origin) {
+	if base := e.replica.Trimmed().At(cursor.Origin); cursor.Seq >= through || cursor.Seq < base {
+		if cursor.Seq < base {
+			e.send(p, &Gone{Marks: store.Watermarks{{Origin: cursor.Origin, Seq: base}}})
+		}
 		p.streams = p.streams[1:]
 		return 0, nil
 	}

@@ -92,6 +92,9 @@ func (e *Engine) takeAnew() {
 	if !excluded && !slices.ContainsFunc(e.taken, e.beyond) {
 		return
 	}
+	if e.catching != nil {
+		e.beginScan() // it may have waited for one
+	}
 	taken := e.taken
 	e.taken, e.stalled = nil, nil
 	for _, m := range taken {

@@ -10,6 +10,8 @@ const (
 	PathFresh Path = "fresh" // its writer sent it, unasked
 	PathRelay Path = "relay" // another node passed it on, unasked
 	PathPull  Path = "pull"  // this node had asked for it
+	// PathSnapshot is of an entry that came in no frame, but in a snapshot.
+	PathSnapshot Path = "snapshot"
 )
 
 // A Via is how a frame came.

@@ -50,7 +50,7 @@ func (e *Engine) vouch(p *peer, s *Status) {
 	if !e.vouching.due || s.Facts.Epoch != e.roster.Epoch().Number {
 		return
 	}
-	if _, knows := slices.BinarySearch(e.vouching.knows, p.ID); knows && e.replica.Watermarks().Covers(p.have.Of(e.self.ID)) {
+	if _, knows := slices.BinarySearch(e.vouching.knows, p.ID); knows && e.holdsAll(p.have.Of(e.self.ID)) {
 		e.vouching.heard = enlist(e.vouching.heard, p.ID)
 	}
 }

@@ -36,17 +36,15 @@ func (c *clearing) follow(e *roster.Epoch) {
 
 func (c *clearing) again() { c.due, c.at = true, store.Key{} }
 
-// excluded reports whether e lies beyond the end of its origin. Of one that had
-// retired before it was dropped no end is known any more; all of it counts.
+// excluded reports whether e lies beyond the end of its origin.
 func (n *Node) excluded(e *store.Entry) bool {
-	last, ended := n.engine.Roster().Epoch().Ended(e.Version.Origin)
-	return ended && e.Seq > last && !n.engine.Retired(e.Version.Origin)
+	return n.engine.Roster().Epoch().Excludes(e.Version.Origin, e.Seq, n.engine.Retired(e.Version.Origin))
 }
 
 // writable reports whether the node may write, and misses nothing of the time
 // before it was admitted: else it would write anew what was written over since.
 func (n *Node) writable(now clock.Reading) bool {
-	return n.member && !n.full && now.Wall >= n.past.Wall && !n.clockOff(now) && n.engine.W().Compare(n.since) >= 0
+	return n.member && !n.full && !n.engine.Fenced() && now.Wall >= n.past.Wall && !n.clockOff(now) && n.engine.W().Compare(n.since) >= 0
 }
 
 // offer writes anew what this turn merged, and the next part of what the node had

@@ -24,15 +24,23 @@ type Progress struct {
 	// Late is since when the bound is exceeded, in nanoseconds since the Unix
 	// epoch; 0 while it is kept.
 	Late int64
+	// Snapshot is how far the node is with the snapshot that it takes, nil if it takes
+	// none.
+	Snapshot *gossip.CatchingUp
 }
 
 // Progress returns how far the node was at its last Flush. The caller owns it.
 func (n *Node) Progress() Progress {
+	var snapshot *gossip.CatchingUp
+	if c, ok := n.engine.CatchingUp(); ok {
+		snapshot = &c
+	}
 	return Progress{
-		W:       n.engine.W(),
-		Epoch:   n.engine.Roster().Epoch().Number,
-		Members: n.engine.Standings(),
-		Late:    n.late,
+		Snapshot: snapshot,
+		W:        n.engine.W(),
+		Epoch:    n.engine.Roster().Epoch().Number,
+		Members:  n.engine.Standings(),
+		Late:     n.late,
 	}
 }
 

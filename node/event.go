@@ -44,6 +44,13 @@ type (
 		Key     store.Key
 		Version store.Version
 	}
+	// EntryInDoubt says that a write was taken out which lies beyond the end of a node
+	// that was dropped, and of whose key others hold nothing: it may have been deleted
+	// since, and that collected. An operator has to decide.
+	EntryInDoubt struct {
+		Key     store.Key
+		Version store.Version
+	}
 	// BoundExceeded says that writes may be missing here which were acknowledged longer
 	// ago than the bound.
 	BoundExceeded struct {
@@ -71,6 +78,7 @@ func (EntriesMerged) EventName() string    { return "entries_merged" }
 func (OfferedAnew) EventName() string      { return "offered_anew" }
 func (EntriesCollected) EventName() string { return "entries_collected" }
 func (EntryBelowFloor) EventName() string  { return "entry_below_floor" }
+func (EntryInDoubt) EventName() string     { return "entry_in_doubt" }
 func (BoundExceeded) EventName() string    { return "bound_exceeded" }
 func (BoundKept) EventName() string        { return "bound_kept" }
 func (UpdateLost) EventName() string       { return "update_lost" }

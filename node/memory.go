@@ -142,6 +142,8 @@ func (n *Node) stamps(now clock.Reading) error {
 			return fmt.Errorf("%w: epoch %d dropped it from the cluster, and it has not been admitted again yet", ErrNotReady, end.Epoch)
 		}
 		return fmt.Errorf("%w: it has not been admitted to the cluster yet", ErrNotReady)
+	case n.engine.Fenced():
+		return fmt.Errorf("%w: %w", ErrNotReady, ErrFenced)
 	case now.Wall < n.past.Wall:
 		return fmt.Errorf("%w: its clock has to pass what it closed before its restart, in %v", ErrNotReady, time.Duration(n.past.Wall-now.Wall))
 	case n.clockOff(now):

@@ -27,6 +27,9 @@ var (
 	// may have closed, and while the node's disk or clock is not fit. Nothing
 	// changed; see Node.Ready.
 	ErrNotReady = errors.New("node: not ready to take writes")
+	// ErrFenced is returned beside ErrNotReady while what the node holds may be deleted
+	// long since. Nothing changed; it takes a snapshot from a peer, see Progress.
+	ErrFenced = errors.New("it catches up by snapshot")
 )
 
 // Node is one replica. Its methods must be called from one goroutine.
@@ -351,7 +354,7 @@ func (n *Node) flush() (Output, error) {
 		if err != nil {
 			return Output{}, fmt.Errorf("take snapshot: %w", err)
 		}
-		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Acked: acked, Floor: floor, Hold: hold, Refusal: refusal, MaxSkew: n.cfg.MaxSkew, Lost: n.losses.shown()}
+		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Acked: acked, Floor: floor, Fenced: n.engine.Fenced(), Hold: hold, Refusal: refusal, MaxSkew: n.cfg.MaxSkew, Lost: n.losses.shown()}
 		n.fresh, n.w, n.acked, n.floor, n.hold, n.ready = false, w, acked, floor, hold, refusal == nil
 	}
 	n.replies = nil

@@ -28,6 +28,9 @@ type Front struct {
 	Floor clock.Timestamp
 	// Hold is how long the node may answer `region`; see Region.
 	Hold view.Hold
+	// Fenced says that what the replica shows may be deleted long since, and how stale
+	// it is is unknown: it takes a snapshot.
+	Fenced bool
 	// Refusal is why the node takes no writes; see ErrNotReady. Nil if it does.
 	Refusal error
 	// MaxSkew is how far apart the cluster's clocks may be.
@@ -45,7 +48,7 @@ type Front struct {
 // clocks are within the maximum skew: cut off from a member, unless that member's
 // region goes on without it, the figure grows.
 func (f *Front) Staleness(now clock.Reading) (time.Duration, bool) {
-	if f.Acked.IsZero() {
+	if f.Acked.IsZero() || f.Fenced {
 		return 0, false
 	}
 	return time.Duration(f.at(now)-f.Acked.Wall) + f.MaxSkew, true

@@ -29,7 +29,7 @@ func (c *checker) ackedBy(m *machine) {
 	before := time.Duration(m.front.Acked.Wall-dawn) - c.ahead
 	for ; l.acks < len(c.acks) && c.acks[l.acks].at < before; l.acks++ {
 		a := c.acks[l.acks]
-		if !covers(m.front.Marks, m.front.Floor, a.Origin, a.Seq) && !c.excluded(a.Origin, a.Seq) {
+		if !c.w.cfg.covers(m.front.Marks, m.front.Floor, a.Origin, a.Seq) && !c.excluded(a.Origin, a.Seq) {
 			c.w.violated("C4", m, "says that it misses nothing acknowledged before %v, but does not cover write %d of %v, acknowledged at %v", before, a.Seq, a.Origin, a.at)
 			return
 		}

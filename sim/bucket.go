@@ -15,7 +15,7 @@ const (
 // holds until a disk is spoilt, or a member dropped: what was shown of it from beyond
 // its end is written anew. Where entries are collected, the one may be done sooner.
 func (c *checker) buckets() {
-	if len(c.epoch.Ends) > 0 || c.limits.Sweep > 0 {
+	if len(c.epoch.Ends) > 0 || c.w.cfg.Collection == Collect {
 		return
 	}
 	var last *machine

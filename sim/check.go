@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"hearsay/clock"
@@ -165,7 +166,7 @@ func (c *checker) published(m *machine) {
 	for _, mark := range old {
 		// It may go back to an end, but no further, and out if its origin has retired.
 		now := marks.At(mark.Origin)
-		if now < counted(m.node.Roster(), mark) && (now > 0 || !retired(mark.Origin, marks, m.front.Floor)) {
+		if now < counted(m.node.Roster(), mark) && (now > 0 || !c.w.cfg.retired(mark.Origin, marks, m.front.Floor)) {
 			c.w.violated("I3", m, "watermark of %v went back from %d to %d", mark.Origin, mark.Seq, now)
 		}
 	}
@@ -185,6 +186,10 @@ func (c *checker) published(m *machine) {
 // covered checks I1 and I3 for the writes of origin past from and up to through,
 // which m's watermark has just come to cover.
 func (c *checker) covered(m *machine, origin store.Origin, from, through uint64) {
+	from, ok := c.given(m, origin, from, through)
+	if !ok || from == through {
+		return
+	}
 	rows, err := m.disk.Rows(origin, from, int(through-from))
 	if err != nil || uint64(len(rows)) != through-from {
 		c.w.violated("I1", m, "covers %v from %d to %d, but its log has %d of these rows: %v", origin, from, through, len(rows), err)
@@ -203,15 +208,45 @@ func (c *checker) covered(m *machine, origin store.Origin, from, through uint64)
 			c.w.violated("I3", m, "write %d of %v is %v at %v, elsewhere %v at %v", row.Seq, origin, row.Key, row.Timestamp, known.key.key, known.timestamp)
 			return
 		}
-		e, ok := c.holds(m, row.Key, store.Version{Timestamp: row.Timestamp, Origin: origin})
-		if !ok {
-			c.w.violated("I1", m, "covers write %d of %v to %v at %v, but holds %s", row.Seq, origin, row.Key, row.Timestamp, describe(e))
+		if !c.holder(m, origin, row.Seq, known) {
 			return
 		}
-		c.wholeValue(m, e)
-		known.holders++
-		c.w.stats.spread(known, c.w.now, c.w.cfg.Nodes)
 	}
+}
+
+// given checks the writes that m covers without their rows, as it does after a
+// snapshot, and returns up to where these go.
+func (c *checker) given(m *machine, origin store.Origin, from, through uint64) (uint64, bool) {
+	trimmed, err := m.disk.Trimmed()
+	if err != nil {
+		c.w.violated("store", m, "%v", err)
+		return from, false
+	}
+	for ; from < min(through, trimmed.At(origin)); from++ {
+		known := c.find(origin, from+1)
+		if known == nil {
+			c.w.violated("I1", m, "covers write %d of %v, which its origin does not hold durable", from+1, origin)
+			return from, false
+		}
+		if !c.holder(m, origin, from+1, known) {
+			return from, false
+		}
+	}
+	return from, true
+}
+
+// holder checks that m, which has come to cover write seq of origin, holds it, and
+// counts it among those who do.
+func (c *checker) holder(m *machine, origin store.Origin, seq uint64, known *write) bool {
+	e, ok := c.holds(m, known.key.key, store.Version{Timestamp: known.timestamp, Origin: origin})
+	if !ok {
+		c.w.violated("I1", m, "covers write %d of %v to %v at %v, but holds %s", seq, origin, known.key.key, known.timestamp, describe(e))
+		return false
+	}
+	c.wholeValue(m, e)
+	known.holders++
+	c.w.stats.spread(known, c.w.now, c.w.cfg.Nodes)
+	return true
 }
 
 // record takes in what m has made durable of its own writes.
@@ -255,21 +290,8 @@ func (c *checker) met(m *machine, f *gossip.Frame) {
 		c.w.violated("I6", m, "receives a frame of %d rows and %d bytes", len(f.Rows), frameBytes(f))
 		return
 	}
-	for _, e := range f.Entries {
-		known := c.find(e.Version.Origin, e.Seq)
-		if known == nil {
-			c.w.violated("C6", m, "receives %s, which its origin does not hold durable", describe(e))
-			return
-		}
-		content := hashEntry(e)
-		if known.content == 0 {
-			known.content = content
-		}
-		if known.key.key != e.Key || known.timestamp != e.Version.Timestamp || known.content != content {
-			c.w.violated("I3", m, "receives %s as write %d of its origin, which is another", describe(e), e.Seq)
-			return
-		}
-		c.reached(m, e)
+	if !c.metEntries(m, f.Entries) {
+		return
 	}
 	for i, row := range f.Rows {
 		seq, e := f.From+1+uint64(i), f.Entries[row.Entry]
@@ -292,6 +314,27 @@ func (c *checker) mended(m *machine, r *gossip.Repair) {
 			c.reached(m, e)
 		}
 	}
+}
+
+// metEntries checks the entries of a frame or a page that reached m.
+func (c *checker) metEntries(m *machine, entries []*store.Entry) bool {
+	for _, e := range entries {
+		known := c.find(e.Version.Origin, e.Seq)
+		if known == nil {
+			c.w.violated("C6", m, "receives %s, which its origin does not hold durable", describe(e))
+			return false
+		}
+		content := hashEntry(e)
+		if known.content == 0 {
+			known.content = content
+		}
+		if known.key.key != e.Key || known.timestamp != e.Version.Timestamp || known.content != content {
+			c.w.violated("I3", m, "receives %s as write %d of its origin, which is another", describe(e), e.Seq)
+			return false
+		}
+		c.reached(m, e)
+	}
+	return true
 }
 
 func frameBytes(f *gossip.Frame) int {
@@ -437,6 +480,16 @@ func (c *checker) replied(m *machine, r node.Reply) {
 	}
 }
 
+// seq returns the number of v, 0 if it is not among h.
+func (h *history) seq(v store.Version) uint64 {
+	for _, n := range slices.Backward(h.versions) {
+		if n.version == v {
+			return n.seq
+		}
+	}
+	return 0
+}
+
 func (h *history) has(v store.Version) bool {
 	for i := len(h.versions) - 1; i >= 0; i-- {
 		if c := h.versions[i].version.Compare(v); c <= 0 {
@@ -460,7 +513,7 @@ func (c *checker) booted(m *machine) {
 	l := &c.of[m.index]
 	marks := m.node.Watermarks()
 	for _, old := range l.marks {
-		if now := marks.At(old.Origin); now < old.Seq && (now > 0 || !retired(old.Origin, marks, l.floor)) {
+		if now := marks.At(old.Origin); now < old.Seq && (now > 0 || !c.w.cfg.retired(old.Origin, marks, l.floor)) {
 			c.w.violated("I3", m, "watermark of %v came back from a crash as %d, was %d", old.Origin, now, old.Seq)
 			return
 		}

@@ -38,10 +38,10 @@ func (c *checker) difference() *difference {
 		if why := c.unserved(m); why != "" {
 			return &difference{m, why}
 		}
-		if d := lacking(m, first); d != nil {
+		if d := c.lacking(m, first); d != nil {
 			return d
 		}
-		if d := lacking(first, m); d != nil {
+		if d := c.lacking(first, m); d != nil {
 			return d
 		}
 	}
@@ -72,9 +72,9 @@ func (c *checker) stray(m *machine) *difference {
 }
 
 // lacking returns how m is behind other, nil if it is not.
-func lacking(m, other *machine) *difference {
+func (c *checker) lacking(m, other *machine) *difference {
 	for _, mark := range other.front.Marks {
-		if at := m.front.Marks.At(mark.Origin); !covers(m.front.Marks, m.front.Floor, mark.Origin, mark.Seq) {
+		if at := m.front.Marks.At(mark.Origin); !c.w.cfg.covers(m.front.Marks, m.front.Floor, mark.Origin, mark.Seq) {
 			return &difference{m, fmt.Sprintf("%s holds %v up to %d, %s up to %d", m.peer.ID, mark.Origin, at, other.peer.ID, mark.Seq)}
 		}
 	}

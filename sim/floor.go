@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"hearsay/clock"
+	"hearsay/gossip"
 	"hearsay/node"
 	"hearsay/store"
 )
@@ -19,16 +21,26 @@ const (
 	floorStep = time.Second
 )
 
-// collects says whether nodes collect here. Not before they can catch up without
-// logs, which machines that lose their disks do.
-const collects = false
+// collectConfig sets how a node collects. In every other seed logs are so short that
+// who is away for some seconds is behind them.
+func (cfg Config) collectConfig(c *gossip.Config) {
+	c.FloorAge, c.FloorStep = floorAge, floorStep
+	c.Sweep = 0
+	if cfg.Collection != Collect {
+		return
+	}
+	c.Sweep = 64
+	if happens(Draw(cfg.Seed, "short logs"), 500) {
+		c.MaxRows = 24 * cfg.Nodes * int(max(1, 150*time.Millisecond/cfg.Pace))
+	}
+}
 
 // covers reports whether a replica with marks and floor holds write seq of
 // origin, or what superseded it, or had it: an origin that it does not know and
 // that began at or below the floor has retired.
-func covers(marks store.Watermarks, floor clock.Timestamp, origin store.Origin, seq uint64) bool {
+func (cfg Config) covers(marks store.Watermarks, floor clock.Timestamp, origin store.Origin, seq uint64) bool {
 	at := marks.At(origin)
-	return at >= seq || collects && at == 0 && origin.Incarnation.Start.Compare(floor) <= 0
+	return at >= seq || cfg.Collection == Collect && at == 0 && origin.Incarnation.Start.Compare(floor) <= 0
 }
 
 // floored checks the floor of m's new front against the one before it.
@@ -57,7 +69,7 @@ func (c *checker) everywhere(m *machine) {
 			if other.peer.ID != member.Node {
 				continue // its disk is lost
 			}
-			if l := &c.of[other.index]; !covers(l.marks, l.floor, t.origin, t.seq) {
+			if l := &c.of[other.index]; !c.w.cfg.covers(l.marks, l.floor, t.origin, t.seq) {
 				c.w.violated("I5", m, "says that everything up to %v is everywhere, but %s does not cover write %d of %v at %v",
 					floor, other.peer.ID, t.seq, t.origin, t.timestamp)
 				return
@@ -70,9 +82,9 @@ func (c *checker) everywhere(m *machine) {
 
 // retired reports whether a later origin of the node of o, of those in marks,
 // began at or below the floor.
-func retired(o store.Origin, marks store.Watermarks, floor clock.Timestamp) bool {
+func (cfg Config) retired(o store.Origin, marks store.Watermarks, floor clock.Timestamp) bool {
 	for _, m := range marks.Of(o.Node) {
-		if collects && m.Origin.Compare(o) > 0 && m.Origin.Incarnation.Start.Compare(floor) <= 0 {
+		if cfg.Collection == Collect && m.Origin.Compare(o) > 0 && m.Origin.Incarnation.Start.Compare(floor) <= 0 {
 			return true
 		}
 	}
@@ -96,14 +108,14 @@ func (c *checker) holds(m *machine, key store.Key, v store.Version) (*store.Entr
 }
 
 // collected reports whether a replica with that floor may hold nothing where it
-// held v: the greatest version up to the floor, which everybody holds, is due.
+// held v: the greatest version that counts up to the floor, which everybody holds, is due.
 func (c *checker) collected(key store.Key, v store.Version, floor clock.Timestamp) bool {
-	if !collects || v.Timestamp.Compare(floor) > 0 {
+	if c.w.cfg.Collection != Collect || v.Timestamp.Compare(floor) > 0 {
 		return false
 	}
-	for i := len(c.history(key).versions) - 1; i >= 0; i-- {
-		if u := c.history(key).versions[i].version; u.Timestamp.Compare(floor) <= 0 {
-			due, ever := c.dues[u]
+	for _, n := range slices.Backward(c.history(key).versions) {
+		if n.version.Timestamp.Compare(floor) <= 0 && !c.excluded(n.version.Origin, n.seq) {
+			due, ever := c.dues[n.version]
 			return ever && due.Compare(floor) <= 0
 		}
 	}

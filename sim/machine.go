@@ -314,7 +314,7 @@ func (w *World) boot(m *machine, cause uint64) {
 	if len(w.faults) > 0 {
 		cfg.Gossip.RepairInterval, cfg.Gossip.Scrub = repairInterval, scrub
 	}
-	cfg.Gossip.FloorAge, cfg.Gossip.FloorStep = floorAge, floorStep
+	w.cfg.collectConfig(&cfg.Gossip)
 	largeConfig(&cfg)
 	cfg.Draw = func(purpose string, a, b uint64) uint64 {
 		return Draw(w.cfg.Seed, purpose, uint64(m.index), cause, a, b)

@@ -135,6 +135,10 @@ func messageID(m gossip.Message, now time.Duration) uint64 {
 		return Draw(m.Manifest.Upload.Life, "offer", m.Manifest.Upload.Number, uint64(now/streamStep))
 	case *gossip.Has:
 		return Draw(m.Upload.Life, "has", m.Upload.Number, uint64(now/streamStep))
+	case *gossip.Page:
+		return Draw(m.Number, "page", hashText(0, m.From.String()), uint64(now/streamStep))
+	case *gossip.Scan:
+		return Draw(m.Number, "scan", hashText(0, m.From.String()), uint64(now/streamStep))
 	default:
 		return Draw(0, "status", uint64(now/statusStep))
 	}

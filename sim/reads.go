@@ -15,7 +15,10 @@ func (c *checker) read(m *machine, now clock.Reading, key store.Key, e *store.En
 	if err != nil {
 		held = nil
 	}
-	newest := c.history(key).newest(m.front.Marks, m.front.Floor)
+	if m.front.Fenced {
+		return // it says that what it shows may be deleted long since
+	}
+	newest := c.newest(key, m.front.Marks, m.front.Floor)
 	if newest != nil && held != nil && held.Version.Compare(*newest) < 0 || newest != nil && held == nil && !c.collected(key, *newest, m.front.Floor) {
 		c.w.violated("I1", m, "shows %s for %v, but its watermarks cover %v", describe(held), key, *newest)
 		return
@@ -56,12 +59,13 @@ func (c *checker) written(m *machine, key store.Key, e *store.Entry) {
 	}
 }
 
-// newest returns the greatest version of the key that a replica with marks and
-// floor covers, or nil.
-func (h *history) newest(marks store.Watermarks, floor clock.Timestamp) *store.Version {
+// newest returns the greatest version of key that a replica with marks and floor
+// covers, or nil.
+func (c *checker) newest(key store.Key, marks store.Watermarks, floor clock.Timestamp) *store.Version {
+	h := c.history(key)
 	for i := len(h.versions) - 1; i >= 0; i-- {
 		n := &h.versions[i]
-		if covers(marks, floor, n.version.Origin, n.seq) {
+		if !c.excluded(n.version.Origin, n.seq) && c.w.cfg.covers(marks, floor, n.version.Origin, n.seq) {
 			return &n.version
 		}
 	}

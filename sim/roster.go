@@ -78,8 +78,8 @@ func (c *checker) follow(m *machine) {
 
 // excluded reports whether a write lies beyond the end of its node.
 func (c *checker) excluded(origin store.Origin, seq uint64) bool {
-	last, ended := c.epoch.Ended(origin)
-	return ended && seq > last
+	retired := c.w.cfg.Collection == Collect && origin.Incarnation.Start.Compare(c.calendar.floor) <= 0
+	return c.epoch.Excludes(origin, seq, retired)
 }
 
 // beyond reports whether a bookmark names a write that lies beyond an end.
@@ -114,6 +114,7 @@ func (c *checker) offered(m *machine, e node.OfferedAnew) {
 		c.by[e.New] = by
 		wrote := c.clients[by.client].wrote
 		wrote[by.ordinal] = append(wrote[by.ordinal], e.New)
+		c.due(e.Key, e.New, c.clients[by.client].issued[by.ordinal])
 	}
 	c.wrote(m, e.Key, e.New, m.node.Watermarks())
 }
@@ -123,14 +124,33 @@ func (c *checker) offered(m *machine, e node.OfferedAnew) {
 func (c *checker) wiped(m *machine) {
 	c.of[m.index] = ledger{pending: map[node.Ticket]pending{}, told: newTold()}
 	for _, h := range c.order {
-		h.acks = slices.DeleteFunc(h.acks, func(v store.Version) bool {
+		h.forgive(func(v store.Version) bool {
 			return !slices.ContainsFunc(c.w.machines, func(other *machine) bool { _, ok := other.holds(h.key, v); return ok })
 		})
-		h.acked = store.Version{}
-		for _, v := range h.acks {
-			if v.Compare(h.acked) > 0 {
-				h.acked = v
-			}
+	}
+}
+
+// inDoubt notes that m took out a write that counts nowhere, and left it to an operator:
+// others may have deleted it since and collected that.
+func (c *checker) inDoubt(m *machine, e node.EntryInDoubt) {
+	h := c.history(e.Key)
+	if !c.excluded(e.Version.Origin, h.seq(e.Version)) || e.Version.Timestamp.Compare(c.calendar.floor) > 0 {
+		c.w.violated("C6", m, "takes out %v of %v as if it were in doubt", e.Version, e.Key)
+		return
+	}
+	h.forgive(func(v store.Version) bool { return v == e.Version })
+	for i := range c.of {
+		c.of[i].acked = slices.DeleteFunc(c.of[i].acked, func(a acknowledged) bool { return a.version == e.Version })
+	}
+}
+
+// forgive has nobody owe the writes that were acknowledged and of which gone says so.
+func (h *history) forgive(gone func(store.Version) bool) {
+	h.acks = slices.DeleteFunc(h.acks, gone)
+	h.acked = store.Version{}
+	for _, v := range h.acks {
+		if v.Compare(h.acked) > 0 {
+			h.acked = v
 		}
 	}
 }

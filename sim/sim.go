@@ -40,6 +40,9 @@ type Config struct {
 	MaxSkew time.Duration
 	// Links is how messages travel. Default by the seed.
 	Links Links
+	// Collection says whether nodes take out what the floor has passed. Default by the
+	// seed.
+	Collection Collection
 	// Calm leaves out what varies: links take their median delays and every commit
 	// half a millisecond.
 	Calm bool
@@ -58,6 +61,16 @@ const (
 	// Streams keep the order in which messages left, as the connections of hosts
 	// do; what is lost is lost all the same.
 	Streams
+)
+
+// Collection says whether nodes collect.
+type Collection uint8
+
+const (
+	// KeepAll is none: who is far behind, or new, catches up by logs.
+	KeepAll Collection = 1 + iota
+	// Collect is up to the floor. In some seeds logs are short, too.
+	Collect
 )
 
 // A Step is one line of a trace: a happening, or an effect of the last one.
@@ -90,6 +103,7 @@ func (cfg Config) withDefaults() Config {
 	setDefault(&cfg.Keys, 64)
 	setDefault(&cfg.Sessions, 6)
 	setDefault(&cfg.Links, Datagrams+Links(below(Draw(cfg.Seed, "links"), 2)))
+	setDefault(&cfg.Collection, KeepAll+Collection(below(Draw(cfg.Seed, "collection"), 2)))
 	setDefault(&cfg.MaxSkew, 500*time.Millisecond)
 	return cfg
 }
@@ -117,6 +131,7 @@ func (cfg Config) Validate() error {
 		{"Keys", int64(cfg.Keys), hotKeys, 1 << 30},
 		{"Sessions", int64(cfg.Sessions), 1, 1 << 20},
 		{"Links", int64(cfg.Links), int64(Datagrams), int64(Streams)},
+		{"Collection", int64(cfg.Collection), int64(KeepAll), int64(Collect)},
 		{"MaxSkew", int64(cfg.MaxSkew), int64(time.Millisecond), int64(time.Minute)},
 	} {
 		if f.value < f.least || f.value > f.most {

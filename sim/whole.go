@@ -40,7 +40,7 @@ func (c *checker) whole(m *machine) {
 		return
 	}
 	for _, t := range c.calendar.writes[c.calendar.after(l.w):c.calendar.after(w)] {
-		if !covers(m.front.Marks, m.front.Floor, t.origin, t.seq) {
+		if !c.w.cfg.covers(m.front.Marks, m.front.Floor, t.origin, t.seq) {
 			c.w.violated("I2", m, "says that it misses nothing up to %v, but does not cover write %d of %v at %v", w, t.seq, t.origin, t.timestamp)
 			return
 		}

@@ -194,6 +194,8 @@ func (w *World) observe(m *machine, e node.Event) {
 		w.check.applied(m, e)
 	case node.OfferedAnew:
 		w.check.offered(m, e)
+	case node.EntryInDoubt:
+		w.check.inDoubt(m, e)
 	case node.UpdateLost:
 		w.check.lost(m, e)
 	}
@@ -267,15 +269,19 @@ func (w *World) receive(m *machine, now clock.Reading, in *input) {
 		return
 	}
 	w.stats.Received++
-	if r, ok := message.(*gossip.Repair); ok {
-		w.check.mended(m, r)
-	}
-	if f, ok := message.(*gossip.Frame); ok {
-		w.stats.Applied += uint64(len(f.Entries))
-		w.check.met(m, f)
-	}
-	if c, ok := message.(*gossip.Chunk); ok && !w.takeIn(m, c) {
-		return
+	switch message := message.(type) {
+	case *gossip.Repair:
+		w.check.mended(m, message)
+	case *gossip.Frame:
+		w.stats.Applied += uint64(len(message.Entries))
+		w.check.met(m, message)
+	case *gossip.Page:
+		w.stats.Applied += uint64(len(message.Entries))
+		w.check.metEntries(m, message.Entries)
+	case *gossip.Chunk:
+		if !w.takeIn(m, message) {
+			return
+		}
 	}
 	m.node.Receive(now, in.from, message)
 }

@@ -63,13 +63,15 @@ STALENESS  how old a write may be that reads there do not show, by what it said 
 
 // A clusterStatus is a cluster as one of its nodes sees it. Times are in seconds.
 type clusterStatus struct {
-	Cluster       string       `json:"cluster"`
-	SeenBy        string       `json:"seen_by"` // the node's name
-	Epoch         uint64       `json:"epoch"`
-	Staleness     *float64     `json:"staleness_seconds"` // null if unknown
-	Bound         float64      `json:"bound_seconds"`
-	ExceededSince time.Time    `json:"exceeded_since,omitzero"`
-	Nodes         []nodeStatus `json:"nodes"` // by region and name
+	Cluster       string    `json:"cluster"`
+	SeenBy        string    `json:"seen_by"` // the node's name
+	Epoch         uint64    `json:"epoch"`
+	Staleness     *float64  `json:"staleness_seconds"` // null if unknown
+	Bound         float64   `json:"bound_seconds"`
+	ExceededSince time.Time `json:"exceeded_since,omitzero"`
+	// Snapshot is what SeenBy catches up by, null if it does not.
+	Snapshot *admin.Snapshot `json:"snapshot"`
+	Nodes    []nodeStatus    `json:"nodes"` // by region and name
 }
 
 type nodeStatus struct {
@@ -89,7 +91,7 @@ func clusterSeen(s admin.Status) clusterStatus {
 	f := s.Freshness
 	c := clusterStatus{
 		Cluster: s.Cluster, SeenBy: s.Name, Epoch: f.Epoch,
-		Staleness: f.Staleness, Bound: f.Bound, ExceededSince: f.ExceededSince,
+		Staleness: f.Staleness, Bound: f.Bound, ExceededSince: f.ExceededSince, Snapshot: f.Snapshot,
 		Nodes: []nodeStatus{{ID: s.ID, Name: s.Name, Region: s.Region, Self: true, Connected: true, Behind: new(uint64(0)), Staleness: f.Staleness}},
 	}
 	for _, p := range s.Peers {
@@ -159,7 +161,10 @@ func (c clusterStatus) print(out io.Writer) error {
 		bound = fmt.Sprintf("the bound of %v s is exceeded since %s, for want of %s",
 			c.Bound, c.ExceededSince.Format(time.RFC3339), cmp.Or(c.laggard(), "any word"))
 	}
-	_, err := fmt.Fprintf(out, "\nCluster %s in epoch %d as %s sees it: %s.\n", c.Cluster, c.Epoch, c.SeenBy, bound)
+	if _, err := fmt.Fprintf(out, "\nCluster %s in epoch %d as %s sees it: %s.\n", c.Cluster, c.Epoch, c.SeenBy, bound); err != nil || c.Snapshot == nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "%s is %s.\n", c.SeenBy, c.Snapshot)
 	return err
 }
 

@@ -96,6 +96,20 @@ func (e *Epoch) Ended(origin store.Origin) (last uint64, ended bool) {
 	return e.Ends[i].Marks.At(origin), true
 }
 
+// Excludes reports whether write seq of origin lies beyond its end and so counts
+// nowhere. An origin that had retired before its node was dropped, as all members held
+// it to its end, is not among the ends; all of it counts. Retired says that it may be
+// one of these: then a later one of its node is among them.
+func (e *Epoch) Excludes(origin store.Origin, seq uint64, retired bool) bool {
+	last, ended := e.Ended(origin)
+	if !ended || seq <= last {
+		return false
+	}
+	end, _ := e.End(origin.Node)
+	n := len(end.Marks)
+	return last > 0 || !retired || n == 0 || end.Marks[n-1].Origin.Compare(origin) < 0
+}
+
 func (e *Epoch) majority() int { return len(e.Members)/2 + 1 }
 
 // A Ballot numbers one attempt to decide an epoch; the zero Ballot is before

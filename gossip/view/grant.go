@@ -110,7 +110,7 @@ func (r *Region) askedIn(round uint64) (asked clock.Reading, known bool) {
 
 // settleHold finds until when a majority's grants last, of those whose marks this
 // node covers.
-func (r *Region) settleHold(marks store.Watermarks) {
+func (r *Region) settleHold(covers func(store.Watermarks) bool) {
 	r.hold = Hold{}
 	if !r.ledger.View.Has(r.self) {
 		return
@@ -121,7 +121,7 @@ func (r *Region) settleHold(marks store.Watermarks) {
 		if !p.granter || !g.named {
 			continue
 		}
-		if !g.covered && marks.Covers(g.marks) {
+		if !g.covered && covers(g.marks) {
 			g.covered, g.marks = true, nil
 		}
 		if g.covered && !r.suspended(g.asked) {

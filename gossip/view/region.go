@@ -223,9 +223,10 @@ func (r *Region) NextTick() time.Duration {
 }
 
 // Collect returns the messages to send, once the ledger is durable, and what is
-// in marks: this node's watermarks. It settles Hold and Confirmed by them.
-func (r *Region) Collect(marks store.Watermarks) []Envelope {
-	r.settleHold(marks)
+// in marks: this node's watermarks. Covers reports whether it covers others, which may
+// name more than marks do. Collect settles Hold and Confirmed by them.
+func (r *Region) Collect(marks store.Watermarks, covers func(store.Watermarks) bool) []Envelope {
+	r.settleHold(covers)
 	r.settleConfirmed()
 	out := r.out
 	r.out = nil

@@ -218,7 +218,7 @@ func TestRegionIsBounded(t *testing.T) {
 			r.Receive(at(d), id, &view.Message{Step: view.Ask})
 		}
 		r.Tick(at(d))
-		r.Collect(nil)
+		r.Collect(nil, nothing)
 	}
 	if got := r.View().Nodes; !slices.Equal(got, []store.NodeID{"a", "b"}) {
 		t.Errorf("with three nodes there, the view is of %v, want the first MaxNodes, [a b]", got)
@@ -233,7 +233,7 @@ func TestHold(t *testing.T) {
 	}
 	for d := time.Duration(0); d <= 2*time.Second; d += 10 * time.Millisecond {
 		r.Tick(at(d, 0))
-		r.Collect(nil)
+		r.Collect(nil, nothing)
 	}
 	tests := []struct {
 		name string
@@ -266,7 +266,7 @@ func TestGranterOutlastsAsker(t *testing.T) {
 	ask := func(at time.Duration, from store.NodeID, number uint64) bool {
 		v := view.View{ID: view.ID{Number: number, By: from}, Nodes: []store.NodeID{from}}
 		r.Receive(clock.Reading{Mono: at}, from, &view.Message{Step: view.Ask, View: v})
-		out := r.Collect(nil)
+		out := r.Collect(nil, nothing)
 		return len(out) == 1 && out[0].To == from && out[0].Message.Granted
 	}
 	const answered = 100 * time.Millisecond
@@ -302,7 +302,7 @@ func TestAnswerToAFormerLifeIsVoid(t *testing.T) {
 	at := clock.Reading{Wall: int64(time.Hour), Mono: time.Hour}
 	r := pair(view.Ledger{View: first}, 2)
 	r.Tick(at)
-	asks := r.Collect(nil)
+	asks := r.Collect(nil, nothing)
 	if len(asks) != 1 {
 		t.Fatalf("%d messages, want one ask", len(asks))
 	}
@@ -320,7 +320,7 @@ func TestAnswerToAFormerLifeIsVoid(t *testing.T) {
 		now := clock.Reading{Wall: int64(time.Hour), Mono: time.Hour}
 		r.Tick(now)
 		r.Receive(now, "b", &answer)
-		r.Collect(nil)
+		r.Collect(nil, nothing)
 		if got := r.Hold().On(now); got != tt.want {
 			t.Errorf("%s: in the view by the answer = %v, want %v", tt.name, got, tt.want)
 		}
@@ -343,7 +343,7 @@ func TestLateReportSaysNothingNew(t *testing.T) {
 	}
 	for _, tt := range reports {
 		r.Held(now, "b", store.Mark{Origin: own, Seq: tt.seq}, view.Tag{View: tt.tag})
-		r.Collect(nil)
+		r.Collect(nil, nothing)
 		if got := r.Confirmed().Seq; got != tt.want {
 			t.Errorf("%s: confirmed %d, want %d", tt.name, got, tt.want)
 		}
@@ -353,7 +353,7 @@ func TestLateReportSaysNothingNew(t *testing.T) {
 	for i, from := range []store.NodeID{"b", "b"} {
 		mark := store.Mark{Origin: store.Origin{Node: []store.NodeID{"x", "a"}[i]}, Seq: 4}
 		r.Held(now, from, mark, view.Tag{View: first.ID})
-		r.Collect(nil)
+		r.Collect(nil, nothing)
 		if got, want := r.Confirmed().Seq, uint64(4*i); got != want {
 			t.Errorf("b holds %v: confirmed %d, want %d", mark, got, want)
 		}
@@ -448,7 +448,7 @@ func BenchmarkWriteInViewOfFive(b *testing.B) {
 			s.region.Held(now, peer.id, s.own, tag)
 		}
 		s.region.Tick(now)
-		s.region.Collect(s.synced)
+		s.region.Collect(s.synced, s.synced.Covers)
 		if s.region.Confirmed() != s.own {
 			b.Fatalf("confirmed %v, want %v", s.region.Confirmed(), s.own)
 		}

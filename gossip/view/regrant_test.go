@@ -165,7 +165,7 @@ func TestGranterRefusesWhoIsBehind(t *testing.T) {
 		r.Place(7, []store.NodeID{"a", "b"}, []store.NodeID{"b", "g"})
 		ask := view.Message{Step: view.Ask, View: view.View{ID: view.ID{Number: 1, By: "a"}, Nodes: []store.NodeID{"a"}}, Config: tt.config}
 		r.Receive(clock.Reading{}, "a", &ask)
-		if out := r.Collect(nil); len(out) != 1 || out[0].Message.Granted != tt.want {
+		if out := r.Collect(nil, nothing); len(out) != 1 || out[0].Message.Granted != tt.want {
 			t.Errorf("g knows granters 7 and a asks under %d: answered %+v, want granted = %v", tt.config, out, tt.want)
 		}
 	}
@@ -175,17 +175,17 @@ func TestGranterRefusesWhoIsBehind(t *testing.T) {
 func TestOtherGrantersNameAnew(t *testing.T) {
 	r := pair(view.Ledger{View: first}, 2)
 	r.Tick(clock.Reading{})
-	ask := r.Collect(nil)[0].Message
+	ask := r.Collect(nil, nothing)[0].Message
 	answer := ask
 	answer.Step, answer.Granted = view.Answer, true
 	r.Receive(clock.Reading{}, "b", &answer)
-	r.Collect(nil)
+	r.Collect(nil, nothing)
 	if !r.Hold().On(clock.Reading{}) {
 		t.Fatal("a is not in the view that b granted")
 	}
 	r.Place(2, []store.NodeID{"a", "b"}, []store.NodeID{"b", "g"})
 	r.Tick(clock.Reading{})
-	out := r.Collect(nil)
+	out := r.Collect(nil, nothing)
 	if r.Hold().On(clock.Reading{}) {
 		t.Error("a is in the view by what b named under other granters")
 	}

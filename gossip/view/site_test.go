@@ -195,7 +195,7 @@ func (s *site) turn(writes bool) {
 	if w.breach == reportUnsynced {
 		marks = s.marks.Clone()
 	}
-	envelopes := s.region.Collect(marks)
+	envelopes := s.region.Collect(marks, marks.Covers)
 	s.show()
 	s.acknowledge()
 	for _, env := range envelopes {
@@ -302,3 +302,6 @@ func (s *site) read() {
 		return true
 	})
 }
+
+// nothing is what a node covers that has written and taken nothing.
+func nothing(marks store.Watermarks) bool { return len(marks) == 0 }

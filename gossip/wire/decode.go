@@ -53,6 +53,12 @@ func Decode(frame []byte) (gossip.Message, error) {
 		m, err = c.offer()
 	case kindHas:
 		m, err = c.has()
+	case kindScan:
+		m, err = c.scan()
+	case kindPage:
+		m, err = c.page()
+	case kindGone:
+		m, err = c.gone()
 	case kindHello:
 		return nil, fmt.Errorf("%w: a hello where a message belongs", ErrMalformed)
 	default:
@@ -158,15 +164,20 @@ func (c *cursor) entries(f *gossip.Frame, origins []store.Origin) {
 		if i == 0 || !c.null() {
 			namespace = c.text("namespace", store.MaxNamespace)
 		}
-		e.Key = store.Key{Namespace: namespace, Name: c.text("name", store.MaxName)}
-		c.content(e)
-		e.Known = c.known(origins)
-		e.Seen = c.seen(origins)
+		c.entry(e, namespace, origins)
 		c.skip("entry", unknown)
 		if c.err != nil {
 			return
 		}
 	}
+}
+
+// entry reads what follows the namespace in an entry.
+func (c *cursor) entry(e *store.Entry, namespace string, origins []store.Origin) {
+	e.Key = store.Key{Namespace: namespace, Name: c.text("name", store.MaxName)}
+	c.content(e)
+	e.Known = c.known(origins)
+	e.Seen = c.seen(origins)
 }
 
 func (c *cursor) version(origins []store.Origin) (seq uint64, v store.Version) {
@@ -302,6 +313,10 @@ func (c *cursor) origin() store.Origin {
 func (c *cursor) facts() gossip.Facts {
 	unknown := c.open("facts", 5)
 	f := gossip.Facts{W: c.timestamp("W"), Floor: c.timestamp("floor"), Epoch: c.uint("epoch", math.MaxUint64)}
+	if unknown > 0 {
+		unknown--
+		f.Behind = c.bool("behind")
+	}
 	c.skip("facts", unknown)
 	return f
 }

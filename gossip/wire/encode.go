@@ -80,6 +80,16 @@ func (e *Encoder) Append(dst []byte, m gossip.Message) ([]byte, error) {
 		e.begin(dst, kindHas)
 		e.array(1)
 		e.upload(m.Upload)
+	case *gossip.Scan:
+		e.begin(dst, kindScan)
+		e.scan(m)
+	case *gossip.Page:
+		e.begin(dst, kindPage)
+		e.page(m)
+	case *gossip.Gone:
+		e.begin(dst, kindGone)
+		e.array(1)
+		e.marks(m.Marks)
 	}
 	return e.finish(dst)
 }
@@ -112,6 +122,12 @@ func (e *Encoder) check(m gossip.Message) error {
 		return checkOffer(m)
 	case *gossip.Has:
 		return nil
+	case *gossip.Scan:
+		return checkScan(m)
+	case *gossip.Page:
+		return checkPage(m)
+	case *gossip.Gone:
+		return checkMarks(m.Marks)
 	}
 	return fmt.Errorf("%T has no encoding", m)
 }
@@ -135,10 +151,7 @@ func (e *Encoder) finish(dst []byte) ([]byte, error) {
 func (e *Encoder) frame(f *gossip.Frame) {
 	e.resolve(f)
 	e.array(5)
-	e.array(len(e.origins))
-	for _, o := range e.origins {
-		e.origin(o)
-	}
+	e.table()
 	e.uint(f.From)
 	e.array(len(f.Rows))
 	for _, r := range f.Rows {
@@ -146,21 +159,37 @@ func (e *Encoder) frame(f *gossip.Frame) {
 		e.uint(uint64(r.Entry))
 		e.timestamp(r.Timestamp)
 	}
-	e.array(len(f.Entries))
-	for i, en := range f.Entries {
+	e.entries(f.Entries)
+	e.facts(f.Facts)
+	e.forgetTable()
+}
+
+// table writes the table of origins.
+func (e *Encoder) table() {
+	e.array(len(e.origins))
+	for _, o := range e.origins {
+		e.origin(o)
+	}
+}
+
+func (e *Encoder) forgetTable() {
+	clear(e.origins)
+	e.index = emptied(e.index)
+}
+
+// entries writes entries whose versions stand where refs says.
+func (e *Encoder) entries(entries []*store.Entry) {
+	e.array(len(entries))
+	for i, en := range entries {
 		e.array(9)
 		e.version(en, e.refs[i])
-		if i > 0 && en.Key.Namespace == f.Entries[i-1].Key.Namespace {
+		if i > 0 && en.Key.Namespace == entries[i-1].Key.Namespace {
 			e.null()
 		} else {
 			e.text(en.Key.Namespace)
 		}
 		e.content(en)
 	}
-	e.facts(f.Facts)
-
-	clear(e.origins)
-	e.index = emptied(e.index)
 }
 
 // resolve fills the table of origins and points each entry into it.
@@ -173,18 +202,23 @@ func (e *Encoder) resolve(f *gossip.Frame) {
 		default:
 			e.refs[i] = e.refer(en.Version.Origin)
 		}
-		for _, v := range en.Known.Versions {
-			e.refer(v.Origin)
-		}
-		for _, s := range en.Seen.Marks {
-			e.refer(s.Origin)
-		}
+		e.referSeen(en)
+	}
+}
+
+// referSeen has the table hold what en's writer knew and had seen.
+func (e *Encoder) referSeen(en *store.Entry) {
+	for _, v := range en.Known.Versions {
+		e.refer(v.Origin)
+	}
+	for _, s := range en.Seen.Marks {
+		e.refer(s.Origin)
 	}
 }
 
 // refer returns the index of o in the table, of which the first is the frame's.
 func (e *Encoder) refer(o store.Origin) int {
-	if o == e.origins[0] {
+	if len(e.origins) > 0 && o == e.origins[0] {
 		return 0
 	}
 	i, ok := e.index[o]
@@ -310,10 +344,17 @@ func (e *Encoder) origin(o store.Origin) {
 }
 
 func (e *Encoder) facts(f gossip.Facts) {
-	e.array(5)
+	n := 5
+	if f.Behind {
+		n = 6
+	}
+	e.array(n)
 	e.timestamp(f.W)
 	e.timestamp(f.Floor)
 	e.uint(f.Epoch)
+	if f.Behind {
+		e.bool(true)
+	}
 }
 
 func (e *Encoder) timestamp(t clock.Timestamp) {

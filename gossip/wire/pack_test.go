@@ -88,7 +88,7 @@ func extended(body any, more ...any) any {
 // The bodies of valid frames, as trees.
 var (
 	packedOrigin = fields{"a", 1, 0, 0}
-	packedFacts  = fields{0, 0, 0, 0, 0}
+	packedFacts  = fields{0, 0, 0, 0, 0, true}
 	packedKnown  = fields{3, 0, 4, 0, list{fields{0, 5, 0}, fields{1, 6, 0}}}
 	packedSeen   = fields{3, 0, list{fields{0, 2, 5, 0}, fields{1, 3, 6, 0}}}
 	packedEntry  = fields{nil, "ns", "one", []byte("1"), nil, 0, nil, nil, nil}
@@ -100,6 +100,14 @@ var (
 	}
 	packedClosed = fields{8, 0, []byte{0}}
 	packedRepair = fields{3, 1, 0, 2, 0, 0xabcd, 4, list{}, list{}, list{}, list{7}, 1}
+	packedKey    = fields{"ns", "one"}
+	packedScan   = fields{7, packedKey, 100}
+	packedPage   = fields{
+		7, fields{"ns", "a"}, fields{"ns", "z"}, list{packedOrigin, fields{"b", 1, 0, 0}},
+		list{fields{fields{0, 4, 6, 0}, "ns", "one", []byte("1"), nil, 0, nil, nil, nil}, fields{fields{1, 9, 7, 0}, nil, "two", []byte("2"), nil, 0, nil, packedKnown, packedSeen}},
+		list{fields{packedOrigin, 1}}, packedFacts, 9,
+	}
+	packedGone   = fields{list{fields{packedOrigin, 1}}}
 	packedTally  = fields{7, 0, []byte{0}}
 	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed, packedTag, packedTally, list{}, 5, 6, 0}
 	packedPull   = fields{list{fields{packedOrigin, 1}}, 100}
@@ -122,6 +130,9 @@ const (
 	kindRoster = 5
 	kindView   = 6
 	kindRepair = 24
+	kindScan   = 25
+	kindPage   = 26
+	kindGone   = 27
 )
 
 // decodeAny decodes a frame of any kind.
@@ -134,20 +145,23 @@ func decodeAny(frame []byte) (any, error) {
 
 func valid() map[string][]byte {
 	return map[string][]byte{
-		"hello":  pack(kindHello, packedHello),
-		"frame":  pack(kindFrame, packedFrame),
-		"status": pack(kindStatus, packedStatus),
-		"pull":   pack(kindPull, packedPull),
-		"roster": pack(kindRoster, packedRoster),
-		"view":   pack(kindView, packedView),
-		"fetch":  pack(kindFetch, packedFetch),
-		"chunk":  pack(kindChunk, packedChunk),
-		"gone":   pack(kindChunk, fields{packedPiece, nil}),
-		"offer":  pack(kindOffer, packedOffer),
-		"has":    pack(kindHas, packedHas),
-		"large":  pack(kindFrame, packedLarge),
-		"ask":    pack(kindRoster, packedAsk),
-		"none":   pack(kindRoster, with(packedRoster, fields{0, "", list{}, "", 0, 0, list{}, list{}}, 4)), // an epoch spelt out
+		"hello":   pack(kindHello, packedHello),
+		"frame":   pack(kindFrame, packedFrame),
+		"status":  pack(kindStatus, packedStatus),
+		"pull":    pack(kindPull, packedPull),
+		"scan":    pack(kindScan, packedScan),
+		"page":    pack(kindPage, packedPage),
+		"trimmed": pack(kindGone, packedGone),
+		"roster":  pack(kindRoster, packedRoster),
+		"view":    pack(kindView, packedView),
+		"fetch":   pack(kindFetch, packedFetch),
+		"chunk":   pack(kindChunk, packedChunk),
+		"gone":    pack(kindChunk, fields{packedPiece, nil}),
+		"offer":   pack(kindOffer, packedOffer),
+		"has":     pack(kindHas, packedHas),
+		"large":   pack(kindFrame, packedLarge),
+		"ask":     pack(kindRoster, packedAsk),
+		"none":    pack(kindRoster, with(packedRoster, fields{0, "", list{}, "", 0, 0, list{}, list{}}, 4)), // an epoch spelt out
 	}
 }
 

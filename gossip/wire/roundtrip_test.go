@@ -25,7 +25,7 @@ func drawTimestamp(t *rapid.T) clock.Timestamp {
 }
 
 func drawFacts(t *rapid.T) gossip.Facts {
-	return gossip.Facts{W: drawTimestamp(t), Floor: drawTimestamp(t), Epoch: rapid.Uint64().Draw(t, "epoch")}
+	return gossip.Facts{W: drawTimestamp(t), Floor: drawTimestamp(t), Epoch: rapid.Uint64().Draw(t, "epoch"), Behind: rapid.Bool().Draw(t, "behind")}
 }
 
 // drawOrigin often draws one that it drew before.
@@ -283,8 +283,31 @@ func drawRepair(t *rapid.T) *gossip.Repair {
 	return m
 }
 
+func drawPage(t *rapid.T) *gossip.Page {
+	p := &gossip.Page{
+		Number: rapid.Uint64().Draw(t, "number"), Marks: drawMarks(t), Total: rapid.Uint64().Draw(t, "total"), Facts: drawFacts(t),
+	}
+	for _, e := range drawFrame(t).Entries {
+		if e.Seq > 0 {
+			p.Entries = append(p.Entries, e)
+		}
+	}
+	slices.SortFunc(p.Entries, func(a, b *store.Entry) int { return a.Key.Compare(b.Key) })
+	if n := len(p.Entries); n > 0 && rapid.Bool().Draw(t, "bounded") {
+		p.From, p.Next = p.Entries[0].Key, p.Entries[n-1].Key
+		p.Next.Name += "\x00"
+	}
+	return p
+}
+
 func drawMessage(t *rapid.T) gossip.Message {
-	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	switch rapid.IntRange(0, 12).Draw(t, "kind") {
+	case 10:
+		return &gossip.Scan{Number: rapid.Uint64().Draw(t, "number"), From: drawFrame(t).Entries[0].Key, Credit: rapid.IntRange(0, wire.MaxCredit).Draw(t, "credit")}
+	case 11:
+		return drawPage(t)
+	case 12:
+		return &gossip.Gone{Marks: drawMarks(t)}
 	case 9:
 		return drawRepair(t)
 	case 0:

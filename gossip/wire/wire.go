@@ -9,6 +9,9 @@
 //	frame   [[origin…], from, [row…], [entry…], facts]
 //	status  [[mark…], full, hash, want, facts, closed or nil, tag, tally or nil, [mark…], (wall)]
 //	pull    [[mark…], credit]
+//	scan    [number, from key, credit]
+//	page    [scan, from key, next key, [origin…], [entry…], [mark…], facts, total]
+//	gone    [[mark…]]
 //	repair  [step, floor wall, floor logical, through wall, through logical, prefix, depth, [sum…], [item…], [frame…], [want…], epoch]
 //	roster  [step, number, ballot, accepted ballot, epoch or nil, region, settled, W, nearest node]
 //	view    [region, 4 × step + flags, view's id, [node…], round, config, [deaf node…], [mark…]]
@@ -27,7 +30,8 @@
 //	piece   [upload, offset, size, hash]
 //	known   nil or [through wall, through logical, maybe wall, maybe logical, [[origin, wall, logical]…]]
 //	seen    nil or [through wall, through logical, [[origin, seq, wall, logical]…]]
-//	facts   [W wall, W logical, floor wall, floor logical, epoch]
+//	facts   [W wall, W logical, floor wall, floor logical, epoch, (behind)]
+//	key     [namespace, name], both empty before the first and after the last one
 //	closed  [wall less that of W, zigzag, logical, lags]
 //	tag     nil or [view's id, config]
 //	tally   [wall, logical, have]
@@ -56,7 +60,8 @@
 // of no bytes: a nil Value of a live entry decodes as an empty one. No request is
 // nil, and so is knowing nothing or having seen nothing.
 //
-// A wall clock is left out where it is not said.
+// A wall clock is left out where it is not said, and so is that the sender is not
+// behind.
 //
 // A field is only ever added at the end of its array. Decoders skip fields that
 // they do not know, so nodes of two releases can talk; but what a node skips it
@@ -118,6 +123,9 @@ const (
 	kindOffer  = 18
 	kindHas    = 19
 	kindRepair = 24
+	kindScan   = 25
+	kindPage   = 26
+	kindGone   = 27
 )
 
 const (

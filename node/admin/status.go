@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"time"
 
 	"hearsay/store"
@@ -37,9 +38,36 @@ type Freshness struct {
 	MaxSkew float64 `json:"max_skew_seconds"`
 	// ExceededSince is since when it does not, zero while it does.
 	ExceededSince time.Time `json:"exceeded_since,omitzero"`
+	// Snapshot is how far the node is with the snapshot that it takes, nil if it takes
+	// none.
+	Snapshot *Snapshot `json:"snapshot,omitempty"`
 	// Epoch is the roster's, and Members who belongs to it.
 	Epoch   uint64   `json:"epoch"`
 	Members []Member `json:"members"`
+}
+
+// A Snapshot is how a node catches up where logs do not help.
+type Snapshot struct {
+	// Fenced says that what the node holds may be deleted long since: it takes no
+	// writes, and how stale it is is unknown.
+	Fenced bool `json:"fenced"`
+	// Donor is who gives it, empty while there is nobody.
+	Donor store.NodeID `json:"donor"`
+	// Entries have come so far, of about Total, 0 if that is unknown.
+	Entries uint64 `json:"entries"`
+	Total   uint64 `json:"total"`
+	// For is for how long the node has needed it.
+	For float64 `json:"for_seconds"`
+}
+
+func (s *Snapshot) String() string {
+	switch {
+	case s.Donor == "":
+		return "catching up by snapshot: waiting for a peer that gives one"
+	case s.Total == 0:
+		return fmt.Sprintf("catching up by snapshot from %s", s.Donor)
+	}
+	return fmt.Sprintf("catching up by snapshot from %s: %d entries of about %d", s.Donor, s.Entries, s.Total)
 }
 
 // A Member is how far a node misses nothing of one member of the roster. The

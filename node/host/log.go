@@ -42,6 +42,15 @@ func (l eventLog) write(e node.Event) {
 		l.log.Info("peer is down", peerField(e.Peer.ID), zap.String("region", e.Peer.Region))
 	case gossip.EpochAdopted:
 		l.log.Info("roster adopted", zap.Uint64("epoch", e.Number), zap.Int("members", e.Members))
+	case gossip.FellBehind:
+		l.log.Warn("others have trimmed their logs past what this node lacks: it takes a snapshot", zap.Bool("ready_meanwhile", !e.Fenced))
+	case gossip.SnapshotAgain:
+		l.log.Info("the snapshot begins anew", peerField(e.From), zap.Uint64("entries", e.Entries))
+	case gossip.CaughtUp:
+		l.log.Info("caught up by snapshot", peerField(e.From), zap.Uint64("entries", e.Entries), zap.Duration("took", e.Took))
+	case node.EntryInDoubt:
+		l.log.Error("a write that counts nowhere was taken out: others hold nothing of its key, and may have deleted it",
+			zap.Stringer("key", e.Key), zap.Stringer("version", e.Version))
 	case node.ClockOff:
 		l.log.Warn("this machine's clock is off from its peers': no writes are taken until it is right", zap.Duration("behind", e.Behind))
 	case node.ClockRight:

@@ -90,6 +90,9 @@ func TestEventLogLevels(t *testing.T) {
 		"epoch_adopted":   zap.InfoLevel,
 		"bound_kept":      zap.InfoLevel,
 		"clock_right":     zap.InfoLevel,
+		"snapshot_again":  zap.InfoLevel,
+		"caught_up":       zap.InfoLevel,
+		"fell_behind":     zap.WarnLevel,
 		"clock_off":       zap.WarnLevel,
 		"disk_full":       zap.ErrorLevel,
 		"disk_freed":      zap.InfoLevel,
@@ -100,6 +103,7 @@ func TestEventLogLevels(t *testing.T) {
 		"bucket_bad":      zap.ErrorLevel,
 		"replicas_differ": zap.ErrorLevel,
 		"mend_refused":    zap.ErrorLevel,
+		"entry_in_doubt":  zap.ErrorLevel,
 	}
 	for _, e := range events {
 		core, lines := observer.New(zap.DebugLevel)

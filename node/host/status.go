@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hearsay/clock"
+	"hearsay/gossip"
 	"hearsay/node"
 	"hearsay/node/admin"
 	"hearsay/node/api"
@@ -39,6 +40,10 @@ func (h *Host) Ready() error {
 	}
 	v := h.View()
 	defer v.Close()
+	snapshot := showSnapshot(h.progress.Load().Snapshot)
+	if snapshot != nil && (v.Front.Fenced || !h.ready.Load()) {
+		return errors.New(snapshot.String())
+	}
 	if v.Front.Refusal != nil {
 		return v.Front.Refusal
 	}
@@ -112,6 +117,7 @@ func (h *Host) showFreshness(v *kv.View) admin.Freshness {
 	if p.Late != 0 {
 		f.ExceededSince = time.Unix(0, p.Late)
 	}
+	f.Snapshot = showSnapshot(p.Snapshot)
 	f.Epoch, f.Members = p.Epoch, make([]admin.Member, len(p.Members))
 	for i, m := range p.Members {
 		f.Members[i] = admin.Member{ID: m.Node, Name: m.Name, Region: m.Region, Closed: showTimestamp(m.Covered)}
@@ -120,6 +126,13 @@ func (h *Host) showFreshness(v *kv.View) admin.Freshness {
 		}
 	}
 	return f
+}
+
+func showSnapshot(c *gossip.CatchingUp) *admin.Snapshot {
+	if c == nil {
+		return nil
+	}
+	return &admin.Snapshot{Fenced: c.Fenced, Donor: c.Donor, Entries: c.Entries, Total: c.Total, For: *seconds(c.For)}
 }
 
 // showTimestamp returns t as text, empty for none.
