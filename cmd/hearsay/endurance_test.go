@@ -251,6 +251,7 @@ type victim struct {
 	args  []string // all but those that name others
 	join  string
 	ready nodeReady // of the first start; the ports stay
+	relay *relay    // before its peer port, nil for none
 	cmd   *exec.Cmd
 }
 
@@ -262,6 +263,9 @@ func (v *victim) start(t *testing.T) {
 		args = append(args, "--api", strings.TrimPrefix(v.ready.API, "http://"), "--peer", v.ready.Peer, "--admin", strings.TrimPrefix(v.ready.Admin, "http://"))
 	} else {
 		args = append(args, "--api", "127.0.0.1:0", "--peer", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	}
+	if v.relay != nil { // what comes later counts
+		args = append(args, "--peer", v.relay.to, "--advertise", v.relay.addr)
 	}
 	if v.join == "" {
 		args = append(args, "--found")
@@ -291,19 +295,26 @@ func (v *victim) start(t *testing.T) {
 }
 
 // startVictims starts three nodes of one region, which are killed at the end of the
-// test, and returns them and the path of values in a namespace that all know.
-func startVictims(t *testing.T) (nodes []*victim, values string) {
+// test, behind relays if these are given, and returns them and the path of values in a
+// namespace that all know.
+func startVictims(t *testing.T, relays ...*relay) (nodes []*victim, values string) {
 	t.Helper()
 	for i := range 3 {
 		v := &victim{args: []string{"node", "--cluster", "victims", "--region", "here", "--name", nodeName("here", i+1), "--data", t.TempDir(), "--output", "json", "--log-level", "error"}}
 		if i > 0 {
 			v.join = nodes[0].ready.Peer
 		}
+		if relays != nil {
+			v.relay = relays[i]
+		}
 		v.start(t)
 		t.Cleanup(func() { _ = v.kill() })
 		nodes = append(nodes, v)
 	}
 	nodes[0].join = nodes[1].ready.Peer
+	for _, r := range relays {
+		r.known(nodes)
+	}
 	id := strings.TrimSpace(must(t, "kv", "namespace", "create", "load", "--api", nodes[0].ready.API))
 	must(t, "kv", "key", "put", "first", "-", "-n", "load", "--api", nodes[0].ready.API)
 	for _, v := range nodes { // every one knows the namespace before it is written to

@@ -108,9 +108,9 @@ func send(ctx context.Context, web *http.Client, method, url, body string) (*htt
 }
 
 // TestRegion has clients that hop between the three nodes of a region write and
-// read while nodes are killed, and stand still.
+// read while nodes are killed, stand still, and are cut off from each other.
 func TestRegion(t *testing.T) {
-	nodes, values := startVictims(t)
+	nodes, values := startVictims(t, startRelay(t), startRelay(t), startRelay(t))
 
 	l := &regionLedger{last: make(map[string]string)}
 	ctx, stop := context.WithCancel(t.Context())
@@ -119,31 +119,47 @@ func TestRegion(t *testing.T) {
 		clients.Go(func() { l.hop(ctx, i, nodes, values) })
 	}
 	r := rand.New(rand.NewPCG(4, 4))
-	killed, stopped := 0, 0
+	killed, stopped, cut := 0, 0, 0
 	for start := time.Now(); time.Since(start) < *regionFor && l.broken.Load() == nil; {
-		v := nodes[r.IntN(len(nodes))]
+		v, other := nodes[r.IntN(len(nodes))], nodes[r.IntN(len(nodes))]
 		wait(t, time.Duration(1+r.IntN(2000))*time.Millisecond)
-		if r.IntN(2) == 0 {
+		switch (killed + stopped + cut) % 3 {
+		case 0:
 			killed++
 			if err := v.kill(); err != nil {
 				t.Fatal(err)
 			}
 			wait(t, time.Duration(r.IntN(1500))*time.Millisecond)
 			v.start(t)
-			continue
-		}
-		stopped++
-		for _, s := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
-			if err := v.cmd.Process.Signal(s); err != nil {
-				t.Fatal(err)
+		case 1:
+			stopped++
+			for _, s := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
+				if err := v.cmd.Process.Signal(s); err != nil {
+					t.Fatal(err)
+				}
+				wait(t, time.Duration(r.IntN(3000))*time.Millisecond)
 			}
-			wait(t, time.Duration(r.IntN(3000))*time.Millisecond)
+		default:
+			cut++
+			for _, w := range nodes {
+				// From all, or from another one; in one direction, or in both.
+				if v == other || w == other {
+					v.relay.cut(w.ready.Name)
+					if r.IntN(2) == 0 {
+						w.relay.cut(v.ready.Name)
+					}
+				}
+			}
+			wait(t, time.Duration(r.IntN(4000))*time.Millisecond)
+			for _, w := range nodes {
+				w.relay.heal()
+			}
 		}
 	}
 	stop()
 	clients.Wait()
-	t.Logf("%d writes acknowledged region and %d local, %d reads that said region and %d stale, %d requests failed; %d kills, %d pauses",
-		l.writes.Load(), l.local.Load(), l.reads.Load(), l.stale.Load(), l.failed.Load(), killed, stopped)
+	t.Logf("%d writes acknowledged region and %d local, %d reads that said region and %d stale, %d requests failed; %d kills, %d pauses, %d cuts",
+		l.writes.Load(), l.local.Load(), l.reads.Load(), l.stale.Load(), l.failed.Load(), killed, stopped, cut)
 	if broken := l.broken.Load(); broken != nil {
 		t.Error(*broken)
 	}
