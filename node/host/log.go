@@ -146,8 +146,9 @@ func originField(o store.Origin) zap.Field { return zap.Stringer("origin", o) }
 
 // storeEvents writes to log what an operator should know of the store.
 func storeEvents(log *zap.Logger) *pebble.EventListener {
+	sampled := newEventLog(log).sampled // it tries again at once
 	return &pebble.EventListener{
-		BackgroundError: func(err error) { log.Warn("the store met an error", zap.Error(err)) },
+		BackgroundError: func(err error) { sampled.Warn("the store met an error", zap.String("error", err.Error())) },
 		DataCorruption:  func(i pebble.DataCorruptionInfo) { log.Error("the store is corrupt", zap.Stringer("what", i)) },
 	}
 }

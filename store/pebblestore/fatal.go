@@ -51,10 +51,7 @@ func (e *end) Fatalf(format string, args ...any) {
 	}
 	switch {
 	case !e.open.Load():
-		select {
-		case e.opening <- cause:
-		default:
-		}
+		e.fail(cause)
 		select {} // it may be any goroutine of a database that nobody will use
 	case format != commitFailed:
 		e.come(cause)
@@ -82,8 +79,24 @@ func (e *end) openPebble(dir string, po *pebble.Options) (db *pebble.DB, abandon
 	}
 }
 
-// hear has end told of logs that cannot be begun.
+// fail has Open return err.
+func (e *end) fail(err error) {
+	select {
+	case e.opening <- err:
+	default:
+	}
+}
+
+// hear has end told of logs that cannot be begun, and of what Pebble cannot flush
+// when it opens: it would try for ever.
 func (e *end) hear(events *pebble.EventListener) {
+	met := events.BackgroundError
+	events.BackgroundError = func(err error) {
+		met(err)
+		if !e.open.Load() {
+			e.fail(err)
+		}
+	}
 	begun := events.WALCreated
 	events.WALCreated = func(i pebble.WALCreateInfo) {
 		if begun != nil {

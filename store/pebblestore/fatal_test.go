@@ -104,20 +104,25 @@ func TestDiskThatFails(t *testing.T) {
 // A store on a disk that is full already is not opened, and says why.
 func TestOpenOnAFullDisk(t *testing.T) {
 	disk := vfs.NewCrashableMem()
-	if err := open(t, disk).Close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, kind := range []errorfs.OpKind{errorfs.OpCreate, errorfs.OpFileWrite, errorfs.OpFileSync} {
+	s := open(t, disk)
+	defer s.Close()
+	write(t, s, 1, true) // which a start takes from the log and flushes
+	for name, fails := range map[string]func(errorfs.Op) bool{
+		"create":      func(op errorfs.Op) bool { return op.Kind == errorfs.OpCreate },
+		"write":       func(op errorfs.Op) bool { return op.Kind == errorfs.OpFileWrite },
+		"write table": func(op errorfs.Op) bool { return op.Kind == errorfs.OpFileWrite && strings.HasSuffix(op.Path, ".sst") },
+		"sync":        func(op errorfs.Op) bool { return op.Kind == errorfs.OpFileSync },
+	} {
 		opt := pebblestore.DefaultOptions()
 		opt.FS = errorfs.Wrap(disk.CrashClone(vfs.CrashCloneCfg{}), errorfs.InjectorFunc(func(op errorfs.Op) error {
-			if op.Kind == kind && !strings.Contains(op.Path, "LOCK") {
+			if fails(op) && !strings.Contains(op.Path, "LOCK") {
 				return syscall.ENOSPC
 			}
 			return nil
 		}))
 		opt.Fatal = func(err error) { t.Errorf("told %v of a store that is not open", err) }
 		if s, err := pebblestore.Open("data", opt); !errors.Is(err, syscall.ENOSPC) {
-			t.Errorf("Open where %v fails = %v, want %v", kind, err, syscall.ENOSPC)
+			t.Errorf("Open where %s fails = %v, want %v", name, err, syscall.ENOSPC)
 			if err == nil {
 				s.Close()
 			}
