@@ -354,8 +354,13 @@ func (e *Engine) NextTick() time.Duration {
 	return e.nextCatchUp(next)
 }
 
+// Pressed reports whether a peer waits for what the next Collect says: that a write
+// came here, or more of what it pulls.
+func (e *Engine) Pressed() bool { return e.owes || e.more }
+
 // Collect returns the messages to send. It reads what is committed, so the
-// owner commits first; the error is the store's.
+// owner commits first, synced; the error is the store's. An owner that does not sync
+// for some turns leaves Collect out in these: then they are as one.
 func (e *Engine) Collect() ([]Envelope, error) {
 	e.durable = e.roster.Epoch().Number
 	e.collectRoster()

@@ -4,8 +4,8 @@ import "time"
 
 // This file is when a write's reply is due.
 
-// An Ack says how far a write has to be, or is, when it is acknowledged. On the
-// disk of its own node it always is.
+// An Ack says how far a write has to be, or is, when it is acknowledged: synced, but
+// for AckLocal where Config.SyncEvery puts that off.
 type Ack uint8
 
 const (
@@ -39,6 +39,16 @@ func (w *waits) due(limit time.Duration) time.Duration {
 		}
 	}
 	return limit
+}
+
+// newest returns the greatest number of a write that waits, 0 if none does.
+func (w *waits) newest() (seq uint64) {
+	for _, list := range [...][]wait{w.region, w.all} {
+		if len(list) > 0 {
+			seq = max(seq, list[len(list)-1].reply.Seq)
+		}
+	}
+	return seq
 }
 
 // settle replies in this turn, or when the write is as far as want says. A node

@@ -25,7 +25,11 @@ type Config struct {
 	// KeepSuperseded is how long the chunks of a superseded large value stay, for
 	// replicas that are fetching them. Reads of a front that shows it end sooner.
 	KeepSuperseded time.Duration
-	Gossip         gossip.Config
+	// SyncEvery is how long a commit may be left unsynced while nobody waits for it; 0
+	// is not at all. A crash then takes back the last writes that were acknowledged
+	// local and nothing else. At most MaxSyncEvery.
+	SyncEvery time.Duration
+	Gossip    gossip.Config
 	// Found makes the node the first member of a new cluster, unless its store
 	// already knows of one. One node of a cluster is told so; the others join.
 	Found bool
@@ -52,6 +56,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("node: MaxSkew is %v, must be positive", c.MaxSkew)
 	case c.Bound < MinBound:
 		return fmt.Errorf("node: Bound is %v, must be at least %v", c.Bound, MinBound)
+	case c.SyncEvery < 0 || c.SyncEvery > MaxSyncEvery:
+		return fmt.Errorf("node: SyncEvery is %v, must be 0 to %v", c.SyncEvery, MaxSyncEvery)
 	case c.KeepSuperseded <= 0:
 		return fmt.Errorf("node: KeepSuperseded is %v, must be positive", c.KeepSuperseded)
 	case c.Draw == nil:

@@ -74,6 +74,13 @@ func (n *Node) save(name string, v any) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
+	return n.keep(name, text)
+}
+
+// keep puts text under that name into the turn's batch, which is synced for it: no
+// promise and no ballot is taken back by a crash.
+func (n *Node) keep(name string, text []byte) error {
+	n.keeps = true
 	if err := n.open().SetMemo(name, text); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}

@@ -46,6 +46,9 @@ type Node struct {
 	seq     uint64
 	wall    int64         // greatest wall time of any reading
 	now     clock.Reading // of the present input
+	tail    unsynced
+	durable uint64 // how far the own origin is synced
+	keeps   bool   // the open turn has a memo
 	// bound is above every timestamp that this node has closed; a restart waits
 	// until it has passed.
 	bound clock.Timestamp
@@ -315,11 +318,14 @@ func (n *Node) NextTick() time.Duration {
 	if n.sweep.due && n.writable(n.now) {
 		return 0
 	}
+	if n.tail.any {
+		return n.waits.due(n.syncDue()) // until then the engine sends nothing
+	}
 	return n.waits.due(n.engine.NextTick())
 }
 
 // Flush commits all that the turn wrote, and only then releases what the turn
-// caused. An error means that nothing was released and that the node must
+// caused; messages only once all is synced, see Config.SyncEvery. An error means that nothing was released and that the node must
 // stop; every later call repeats it.
 func (n *Node) Flush() (Output, error) {
 	if n.err == nil {
@@ -337,17 +343,21 @@ func (n *Node) flush() (Output, error) {
 		return Output{}, err
 	}
 	wrote := n.batch != nil
-	if err := n.commit(); err != nil {
+	synced, err := n.commit()
+	if err != nil {
 		return Output{}, fmt.Errorf("commit: %w", err)
 	}
-	messages, err := n.engine.Collect()
-	if err != nil {
-		return Output{}, fmt.Errorf("collect messages: %w", err)
+	var out Output
+	if synced {
+		if out.Messages, err = n.engine.Collect(); err != nil {
+			return Output{}, fmt.Errorf("collect messages: %w", err)
+		}
+		out.Drop = n.dropped()
 	}
 	n.watchBound()
 	n.watchClock()
 	n.acknowledge()
-	out := Output{Messages: messages, Replies: n.replies, Drop: n.dropped()}
+	out.Replies = n.replies
 	w, acked, floor, hold, refusal := n.engine.W(), n.engine.Acked(), n.engine.Floor(), n.engine.Hold(), n.Ready(n.now)
 	if wrote || n.fresh || w != n.w || acked != n.acked || floor != n.floor || hold != n.hold || (refusal == nil) != n.ready {
 		snapshot, err := n.store.Snapshot()
@@ -359,16 +369,6 @@ func (n *Node) flush() (Output, error) {
 	}
 	n.replies = nil
 	return out, nil
-}
-
-func (n *Node) commit() error {
-	if n.batch == nil {
-		return nil
-	}
-	err := n.batch.Commit(true)
-	err = errors.Join(err, n.batch.Close())
-	n.batch = nil
-	return err
 }
 
 // Watermarks returns how far the node is, the open turn included. The caller

@@ -52,8 +52,8 @@ func (r replica) Close() (clock.Timestamp, error) {
 		return c, nil
 	}
 	bound := clock.Timestamp{Wall: c.Wall + int64(boundAhead)}
-	if err := r.n.open().SetMemo(memoBound, []byte(bound.String())); err != nil {
-		return clock.Timestamp{}, fmt.Errorf("set clock bound: %w", err)
+	if err := r.n.keep(memoBound, []byte(bound.String())); err != nil {
+		return clock.Timestamp{}, err
 	}
 	r.n.bound = bound
 	return c, nil
