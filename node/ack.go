@@ -88,6 +88,8 @@ func (n *Node) release(list []wait, through uint64, ack Ack) []wait {
 	for i := range list {
 		w := &list[i]
 		switch {
+		case w.reply.Version.Origin != n.own: // that has ended: nobody says any more how far it is
+			w.reply.Ack = AckLocal
 		case w.reply.Seq <= through:
 			w.reply.Ack = ack
 		case w.due <= n.now.Mono:

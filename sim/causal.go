@@ -106,7 +106,7 @@ func (c *checker) unserved(m *machine) string {
 		if err == nil {
 			err = m.front.Serve(m.clocks.read(c.w.now), seen)
 		}
-		if err != nil && !(errors.Is(err, node.ErrLost) && c.beyond(seen)) {
+		if err != nil && !(errors.Is(err, node.ErrLost) && (c.beyond(seen) || c.isTakenBack(seen))) {
 			return fmt.Sprintf("%s does not serve session %d: %v", m.peer.ID, s.number, err)
 		}
 	}

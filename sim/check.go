@@ -29,22 +29,23 @@ func (v *Violation) Error() string {
 // A checker holds what an observer knows who sees all machines at once. It
 // looks only at what has changed, so that every step can be checked.
 type checker struct {
-	w        *World
-	streams  map[store.Origin]*stream
-	keys     map[store.Key]*history
-	order    []*history             // all keys, as they were first written
-	of       []ledger               // by machine
-	clients  []client               // by author
-	before   map[store.Version]past // by a session's write, what the session had seen
-	calendar calendar
-	known    map[store.Version]knowing
-	acks     []ack                             // of regions, as clients were told
-	ahead    time.Duration                     // by how much a wall clock was ahead of the truth at most
-	dues     map[store.Version]clock.Timestamp // the floor at which a version is due, if ever
-	limits   gossip.Config
-	epoch    roster.Epoch             // the latest that any node has
-	by       map[store.Version]author // of writes
-	rotten   bool                     // a disk was spoilt
+	w         *World
+	streams   map[store.Origin]*stream
+	keys      map[store.Key]*history
+	order     []*history             // all keys, as they were first written
+	of        []ledger               // by machine
+	clients   []client               // by author
+	before    map[store.Version]past // by a session's write, what the session had seen
+	calendar  calendar
+	known     map[store.Version]knowing
+	acks      []ack                             // of regions, as clients were told
+	ahead     time.Duration                     // by how much a wall clock was ahead of the truth at most
+	dues      map[store.Version]clock.Timestamp // the floor at which a version is due, if ever
+	limits    gossip.Config
+	epoch     roster.Epoch             // the latest that any node has
+	by        map[store.Version]author // of writes
+	takenBack map[store.Origin]uint64  // how much of an origin a crash left
+	rotten    bool                     // a disk was spoilt
 }
 
 // An author is the client and the operation that made a write.
@@ -53,8 +54,11 @@ type author struct {
 	ordinal uint64
 }
 
-// A stream is all that one origin has made durable; its write number s is at s-1.
-type stream struct{ writes []write }
+// A stream is all that one origin has made durable and shown; its write number s is at s-1.
+type stream struct {
+	writes []write
+	synced uint64 // up to here they are on its disk for good
+}
 
 type write struct {
 	key       *history
@@ -85,6 +89,7 @@ type ledger struct {
 	w       clock.Timestamp  // of the last front of this life
 	floor   clock.Timestamp  // of the last front
 	marks   store.Watermarks // of the last front
+	synced  store.Watermarks // the same, of the last turn after which all was synced
 	pending map[node.Ticket]pending
 	told    told
 	acked   []acknowledged
@@ -122,10 +127,11 @@ type accepted struct {
 type acknowledged struct {
 	key     store.Key
 	version store.Version
+	local   bool
 }
 
 func newChecker(w *World) *checker {
-	c := &checker{w: w, streams: map[store.Origin]*stream{}, keys: map[store.Key]*history{}, known: map[store.Version]knowing{}, by: map[store.Version]author{}, before: map[store.Version]past{}, dues: map[store.Version]clock.Timestamp{}, limits: gossip.DefaultConfig()}
+	c := &checker{w: w, streams: map[store.Origin]*stream{}, keys: map[store.Key]*history{}, known: map[store.Version]knowing{}, by: map[store.Version]author{}, before: map[store.Version]past{}, dues: map[store.Version]clock.Timestamp{}, takenBack: map[store.Origin]uint64{}, limits: gossip.DefaultConfig()}
 	for range w.cfg.Nodes {
 		c.of = append(c.of, ledger{
 			pending: map[node.Ticket]pending{}, told: newTold(),
@@ -296,7 +302,7 @@ func (c *checker) met(m *machine, f *gossip.Frame) {
 	for i, row := range f.Rows {
 		seq, e := f.From+1+uint64(i), f.Entries[row.Entry]
 		known := c.find(f.Origin, seq)
-		if known == nil || known.key.key != e.Key || known.timestamp != row.Timestamp {
+		if known == nil || !c.isSynced(f.Origin, seq) || known.key.key != e.Key || known.timestamp != row.Timestamp {
 			c.w.violated("I3", m, "receives a row for write %d of %v to %v at %v, which is another", seq, f.Origin, e.Key, row.Timestamp)
 			return
 		}
@@ -320,7 +326,7 @@ func (c *checker) mended(m *machine, r *gossip.Repair) {
 func (c *checker) metEntries(m *machine, entries []*store.Entry) bool {
 	for _, e := range entries {
 		known := c.find(e.Version.Origin, e.Seq)
-		if known == nil {
+		if known == nil || !c.isSynced(e.Version.Origin, e.Seq) {
 			c.w.violated("C6", m, "receives %s, which its origin does not hold durable", describe(e))
 			return false
 		}
@@ -465,11 +471,12 @@ func (c *checker) replied(m *machine, r node.Reply) {
 		c.w.violated("C5", m, "acknowledges a write to %v as %v, which loses to %v that the node had before", p.key, r.Version, p.above)
 		return
 	}
+	c.promised(m, r)
 	c.w.stats.Acknowledged++
 	if p.op.session != nil {
 		c.w.wrote(p.op.session, p.op, r)
 	}
-	l.acked = append(l.acked, acknowledged{p.key, r.Version})
+	l.acked = append(l.acked, acknowledged{p.key, r.Version, r.Ack == node.AckLocal})
 	h.acks = append(h.acks, r.Version)
 	if r.Version.Compare(h.acked) > 0 {
 		h.acked = r.Version
@@ -506,6 +513,7 @@ func (c *checker) crashed(m *machine) {
 	c.of[m.index].told.open = nil
 	c.of[m.index].w = clock.Timestamp{}
 	c.of[m.index].acks = 0
+	c.takeBack(m)
 }
 
 // booted checks that m came back with all it had promised.

@@ -206,14 +206,14 @@ func (w *World) flush(m *machine) (node.Output, bool) {
 		w.violated("flush", m, "Flush at %s: %v", m.peer.ID, err)
 		return out, false
 	}
-	if out.Front == nil {
-		return out, true
+	if out.Front != nil {
+		if m.front != nil {
+			w.closeFront(m)
+		}
+		m.front = out.Front
+		w.check.published(m)
 	}
-	if m.front != nil {
-		w.closeFront(m)
-	}
-	m.front = out.Front
-	w.check.published(m)
+	w.check.synced(m)
 	return out, true
 }
 
@@ -282,6 +282,7 @@ func (w *World) stop(m *machine, f *Fault) {
 	if m.front != nil {
 		w.closeFront(m)
 	}
+	w.keepTail(m, f)
 	m.disk.Crash()
 	m.node, m.inbox, m.bytes, m.busy, m.late, m.armed = nil, nil, 0, false, false, false
 	m.accepts, m.expected = nil, nil
@@ -316,6 +317,9 @@ func (w *World) boot(m *machine, cause uint64) {
 	}
 	w.cfg.collectConfig(&cfg.Gossip)
 	largeConfig(&cfg)
+	if w.cfg.SyncEvery > SyncAlways {
+		cfg.SyncEvery = w.cfg.SyncEvery
+	}
 	cfg.Draw = func(purpose string, a, b uint64) uint64 {
 		return Draw(w.cfg.Seed, purpose, uint64(m.index), cause, a, b)
 	}

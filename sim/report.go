@@ -42,6 +42,8 @@ type Stats struct {
 	LostFull                      uint64 // inputs that found an inbox full
 	Duplicated, Received          uint64
 	Applied                       uint64 // entries that reached a node in frames
+	Unsynced                      uint64 // turns after which something was not synced
+	TakenBack                     uint64 // writes that a crash took back
 	FailedSyncs                   uint64 // commits that failed and ended a node
 	Survived, Dropped             uint64 // open turns that a crash left on the disk, or did not
 	Large, Chunks                 uint64 // values that were staged, and chunks of them that others fetched
@@ -168,7 +170,7 @@ func (r *Result) Report(took time.Duration) string {
 		s.Writes, s.Acknowledged, s.Refused, s.Reads, s.ReadsInTurn, s.NobodyHome)
 	line("sessions", "%d operations served, %d asked again, %d refused, %d never answered; %d of them lists",
 		s.SessionsServed, s.SessionsWaited, s.SessionsRefused, s.SessionsGaveUp, s.Lists)
-	line("crashes", "left %d open turns on the disk and lost %d; %d commits failed", s.Survived, s.Dropped, s.FailedSyncs)
+	line("crashes", "left %d open turns on the disk and lost %d, and took back %d writes; %d commits failed", s.Survived, s.Dropped, s.TakenBack, s.FailedSyncs)
 	line("messages", "%d sent, %d bytes; %d lost on the way, %d at machines that were down, %d at full inboxes; %d repeated; %d received",
 		s.Sent, s.SentBytes, s.LostOnTheWay, s.LostDown, s.LostFull, s.Duplicated, s.Received)
 	line("traffic", "%d bytes a second from each node", s.SentBytes*uint64(time.Second)/uint64(max(r.At, 1))/uint64(r.Config.Nodes))

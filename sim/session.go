@@ -106,7 +106,7 @@ func (w *World) attempt(s *session) {
 	switch {
 	case err == nil:
 		w.serve(m, s, now, seen)
-	case errors.Is(err, node.ErrLost) && w.check.beyond(seen):
+	case errors.Is(err, node.ErrLost) && (w.check.beyond(seen) || w.check.isTakenBack(seen)):
 		s.waits, s.token, s.past = false, "", nil
 		w.stats.BookmarksLost++
 	case errors.Is(err, node.ErrLost):

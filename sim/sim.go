@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"hearsay/node"
 	"hearsay/store"
 )
 
@@ -43,6 +44,9 @@ type Config struct {
 	// Collection says whether nodes take out what the floor has passed. Default by the
 	// seed.
 	Collection Collection
+	// SyncEvery is how long machines put syncs off, SyncAlways for not at all. Default
+	// by the seed.
+	SyncEvery time.Duration
 	// Calm leaves out what varies: links take their median delays and every commit
 	// half a millisecond.
 	Calm bool
@@ -104,8 +108,19 @@ func (cfg Config) withDefaults() Config {
 	setDefault(&cfg.Sessions, 6)
 	setDefault(&cfg.Links, Datagrams+Links(below(Draw(cfg.Seed, "links"), 2)))
 	setDefault(&cfg.Collection, KeepAll+Collection(below(Draw(cfg.Seed, "collection"), 2)))
+	setDefault(&cfg.SyncEvery, cfg.drawSyncEvery())
 	setDefault(&cfg.MaxSkew, 500*time.Millisecond)
 	return cfg
+}
+
+// SyncAlways is a Config.SyncEvery by which every turn is synced.
+const SyncAlways time.Duration = 1
+
+func (cfg Config) drawSyncEvery() time.Duration {
+	if cfg.Calm || happens(Draw(cfg.Seed, "sync always"), 600) {
+		return SyncAlways
+	}
+	return between(Draw(cfg.Seed, "sync every"), time.Millisecond, node.MaxSyncEvery)
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -132,6 +147,7 @@ func (cfg Config) Validate() error {
 		{"Sessions", int64(cfg.Sessions), 1, 1 << 20},
 		{"Links", int64(cfg.Links), int64(Datagrams), int64(Streams)},
 		{"Collection", int64(cfg.Collection), int64(KeepAll), int64(Collect)},
+		{"SyncEvery", int64(cfg.SyncEvery), int64(SyncAlways), int64(node.MaxSyncEvery)},
 		{"MaxSkew", int64(cfg.MaxSkew), int64(time.Millisecond), int64(time.Minute)},
 	} {
 		if f.value < f.least || f.value > f.most {

@@ -43,6 +43,8 @@ func TestSeeds(t *testing.T) {
 		for kind, n := range r.Stats.Faults {
 			all.Faults[kind] += n
 		}
+		all.TakenBack += r.Stats.TakenBack
+		all.FailedSyncs += r.Stats.FailedSyncs
 		all.Survived += r.Stats.Survived
 		all.Dropped += r.Stats.Dropped
 		all.ReadsInTurn += r.Stats.ReadsInTurn
@@ -76,6 +78,8 @@ func TestSeeds(t *testing.T) {
 	}{
 		{"a crash left an open turn on the disk", all.Survived},
 		{"a crash lost an open turn", all.Dropped},
+		{"a crash took back writes that were not synced", all.TakenBack},
+		{"a commit failed", all.FailedSyncs},
 		{"a read fell between an apply and its sync", all.ReadsInTurn},
 		{"a message was repeated", all.Duplicated},
 		{"a message was lost on the way", all.LostOnTheWay},

@@ -170,7 +170,7 @@ func (w *World) writeOf(now clock.Reading, op operation) node.Write {
 	if first, ok := w.check.clients[op.author].issued[op.ordinal]; ok {
 		return first
 	}
-	write := node.Write{Key: op.key, Delete: op.kind == opDelete, Request: op.request, Seen: op.seen}
+	write := node.Write{Key: op.key, Delete: op.kind == opDelete, Request: op.request, Seen: op.seen, Ack: w.ackOf(op)}
 	if op.kind == opPut {
 		write.Value = w.cfg.value(op.author, op.ordinal)
 		if op.ordinal%3 == 0 {

@@ -47,8 +47,8 @@ type clusterConfig struct {
 	dir string
 	// network is what lies between the regions.
 	network *wan.Network
-	// bound is each node's node.Config.Bound.
-	bound time.Duration
+	// bound and syncEvery are each node's node.Config.Bound and SyncEvery.
+	bound, syncEvery time.Duration
 	// namespaces are the titles of those that are there from the start.
 	namespaces []string
 	log        *zap.Logger
@@ -184,7 +184,7 @@ func (cfg clusterConfig) hosts() ([]host.Config, error) {
 			hc.Dir = filepath.Join(cfg.dir, hc.Name)
 			hc.Insecure = cfg.insecure
 			hc.CreateNamespaces = true
-			hc.Node.Found, hc.Node.Bound = i == 0, cfg.bound
+			hc.Node.Found, hc.Node.Bound, hc.Node.SyncEvery = i == 0, cfg.bound, cfg.syncEvery
 			hc.StopWait = devStopWait
 			hc.Link.ReconnectInterval = devReconnectInterval
 			hc.Link.WAN = cfg.network

@@ -60,6 +60,7 @@ A topology file is YAML:
 	cmd.Flags().IntVar(&f.nodesPerRegion, "nodes-per-region", 2, "how many nodes in each of --regions")
 	cmd.Flags().StringVar(&f.wan, "wan", "aws", "delays between regions: aws (measured medians), none, or a CSV file of from,to,rtt_ms and, if limited, mbit_s")
 	addBound(cmd, &f.bound)
+	syncEvery := addSync(cmd)
 	cmd.Flags().StringVar(&f.profile, "profile", profileFast, "when a node shows a write: fast, as soon as it has it; others are not in this release")
 	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8700", "address of the page; the nodes' client ports follow it, port 0 takes free ones")
 	cmd.Flags().StringVar(&f.data, "data", "", "folder that keeps the data (default a temporary one, removed at the end)")
@@ -71,6 +72,9 @@ A topology file is YAML:
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := f.config()
 		if err != nil {
+			return err
+		}
+		if cfg.syncEvery, err = syncEvery(); err != nil {
 			return err
 		}
 		if cfg.log, err = log(cmd.ErrOrStderr()); err != nil {

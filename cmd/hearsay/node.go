@@ -34,6 +34,7 @@ is ready. SIGTERM and Ctrl-C stop it in good order, a second one at once.`,
 	cmd.Flags().StringVar(&cfg.Admin, "admin", "127.0.0.1:8703", "address of the admin port")
 	clusterKey := addClusterKey(cmd)
 	addBound(cmd, &cfg.Node.Bound)
+	syncEvery := addSync(cmd)
 	reserve := cmd.Flags().Int64("disk-reserve", cfg.DiskReserve>>20, "MiB of the disk to keep free: with less the node takes no writes until there is room; 0 keeps none")
 	cmd.Flags().BoolVar(&cfg.Node.Found, "found", false, "be the first member of a new cluster, unless the data already know of one")
 	cmd.Flags().StringSliceVar(&cfg.Link.Seeds, "join", nil, "peer port of a node to join; may be repeated")
@@ -55,6 +56,9 @@ is ready. SIGTERM and Ctrl-C stop it in good order, a second one at once.`,
 			return err
 		}
 		cfg.DiskReserve = *reserve << 20
+		if cfg.Node.SyncEvery, err = syncEvery(); err != nil {
+			return err
+		}
 		if err := cfg.Validate(); err != nil {
 			return usageError("%w", err)
 		}

@@ -118,6 +118,9 @@ type Disk struct {
 	// writes, from clients or peers.
 	Reserve uint64 `json:"reserve_bytes"`
 	Full    bool   `json:"full"`
+	// SyncEvery is for how many seconds at most a write that was acknowledged local is
+	// not synced, and a crash may take it back; 0 is for none.
+	SyncEvery float64 `json:"sync_every_seconds"`
 }
 
 // A Queue is what waits to go through the node, or to be answered.

@@ -150,6 +150,9 @@ func (c Config) Validate() error {
 	if c.DiskReserve < 0 {
 		return fmt.Errorf("host: DiskReserve is %d, must not be negative", c.DiskReserve)
 	}
+	if c.Node.SyncEvery < 0 || c.Node.SyncEvery > node.MaxSyncEvery {
+		return fmt.Errorf("host: Node.SyncEvery (--sync-every) is %v, must be at most %v", c.Node.SyncEvery, node.MaxSyncEvery)
+	}
 	if c.Node.Bound < node.MinBound {
 		return fmt.Errorf("host: Node.Bound is %v, must be at least %v", c.Node.Bound, node.MinBound)
 	}

@@ -62,9 +62,10 @@ func (s *space) look(now clock.Reading) (full bool) {
 	return free < enough
 }
 
-// show returns what people may see of the disk.
-func (s *space) show() admin.Disk {
-	d := admin.Disk{Reserve: s.reserve, Full: s.full.Load()}
+// showDisk returns what people may see of the disk.
+func (h *Host) showDisk() admin.Disk {
+	s := h.space
+	d := admin.Disk{Reserve: s.reserve, Full: s.full.Load(), SyncEvery: h.cfg.Node.SyncEvery.Seconds()}
 	if s.room != nil {
 		d.Free = new(s.free.Load())
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -179,4 +180,50 @@ func TestHostOnAWreckedDisk(t *testing.T) {
 	if err := h.Leave(t.Context()); err != nil {
 		t.Errorf("Leave = %v", err)
 	}
+}
+
+// BenchmarkLocalWrites is the time of a write that is acknowledged local, of 256 bytes,
+// with 64 writers, synced each and with syncs put off, in slices that take turns.
+func BenchmarkLocalWrites(b *testing.B) {
+	var hosts [2]*Host
+	for i, every := range []time.Duration{0, 100 * time.Millisecond} {
+		cfg := DefaultConfig()
+		cfg.Dir, cfg.Cluster, cfg.Region, cfg.Node.Found, cfg.Node.SyncEvery = b.TempDir(), "bench", "here", true, every
+		h, err := Open(cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer h.Close()
+		for h.Ready() != nil {
+			<-time.After(time.Millisecond)
+		}
+		hosts[i] = h
+	}
+	const writers, slice = 64, 2048
+	var took [2]time.Duration
+	value := make([]byte, 256)
+	b.ResetTimer()
+	for n := range b.N {
+		for side, h := range hosts {
+			start := time.Now()
+			var all sync.WaitGroup
+			for i := range writers {
+				all.Go(func() {
+					for j := range slice / writers {
+						key := store.Key{Namespace: "ns", Name: fmt.Sprintf("%d/%d/%d", n, i, j)}
+						if _, err := h.Write(b.Context(), []node.Write{{Key: key, Value: value, Ack: node.AckLocal}}); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			all.Wait()
+			took[side] += time.Since(start)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	perSecond := func(d time.Duration) float64 { return float64(b.N*slice) / d.Seconds() }
+	b.ReportMetric(perSecond(took[0]), "always/s")
+	b.ReportMetric(perSecond(took[1]), "interval/s")
+	b.ReportMetric(took[0].Seconds()/took[1].Seconds(), "ratio")
 }

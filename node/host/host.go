@@ -147,6 +147,9 @@ func (h *Host) name() {
 	h.identity = api.Identity{Cluster: h.cfg.Cluster, Node: id, Name: name, Region: h.cfg.Region}
 	h.bookmarks = bookmark.NewKey(h.cfg.Cluster, h.cfg.ClusterKey)
 	h.log = h.log.With(zap.String("node", name))
+	if every := h.cfg.Node.SyncEvery; every > 0 {
+		h.log.Warn("syncs are put off: a crash may lose writes of that last time that were acknowledged local", zap.Duration("every", every))
+	}
 	h.log.Info("data directory opened", zap.String("dir", h.dir.path), zap.String("id", string(id)), zap.Bool("new", h.dir.fresh))
 }
 

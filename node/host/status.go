@@ -84,7 +84,7 @@ func (h *Host) Status() admin.Status {
 			h.showQueue("clients", &h.loop.inbox.clients),
 			h.showQueue("peers", &h.loop.inbox.peers),
 		},
-		Disk:   h.space.show(),
+		Disk:   h.showDisk(),
 		Events: h.counts.snapshot(),
 	}
 }

@@ -51,6 +51,9 @@ func (s *Store) remember(b *batch) {
 	}
 }
 
+// Unsynced reports whether a crash would take back a commit.
+func (s *Store) Unsynced() bool { return s.tail != nil }
+
 func (s *Store) rememberLog(o store.Origin) {
 	s.tail.logs = append(s.tail.logs, formerLog{o, s.log(o).clone()})
 }
