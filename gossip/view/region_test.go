@@ -461,9 +461,12 @@ func TestRestingNodeCostsOneLease(t *testing.T) {
 	for _, sh := range shapes[2:] {
 		w := calm(t, 1, sh)
 		resting := w.sites[1]
-		resting.stuck = true
 		resting.region.Rest(true)
 		left := slices.Delete(slices.Clone(w.nodes()), 1, 2)
+		if _, ok := w.until(2*time.Second, func() bool { return !left[0].region.View().Has(resting.id) }); !ok {
+			t.Fatalf("%v: the resting node is in the view after 2s, though nobody writes", sh)
+		}
+		resting.stuck = true
 		recovers(t, w, 1300*time.Millisecond, left)
 		for range 3000 {
 			if w.step(); resting.region.Hold().On(resting.reading()) {
