@@ -70,7 +70,7 @@ func (w *watched) admit(t *testing.T, s int64) uint64 {
 	return p.Epoch
 }
 
-// says returns a status in which b, which writes nothing, closes second s.
+// says returns a status in which b, which writes nothing and knows nothing of a, closes second s.
 func says(epoch uint64, s int64) *gossip.Status {
 	closed := &gossip.Closed{C: clock.Timestamp{Wall: s * second}, Lags: []byte{0x0f}}
 	return &gossip.Status{Hash: gossip.HashMarks(nil), Facts: gossip.Facts{Epoch: epoch}, Closed: closed}
