@@ -86,9 +86,10 @@ func (e *Engine) confine() {
 }
 
 // cutBack takes this node's own watermarks back to the ends of an epoch that is
-// durable: mostly those of a node that was dropped and did not know.
+// durable: mostly those of a node that was dropped and did not know. What it wrote in
+// the turn in which it learned that is told as it is.
 func (e *Engine) cutBack() error {
-	if e.cut == e.durable {
+	if e.cut == e.durable || e.durable != e.roster.Epoch().Number {
 		return nil
 	}
 	for _, m := range e.replica.Watermarks().Clone() {

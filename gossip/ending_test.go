@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hearsay/gossip"
+	"hearsay/gossip/roster"
 	"hearsay/store"
 )
 
@@ -40,4 +41,44 @@ func TestStreamsOfWhoIsDroppedAreRefused(t *testing.T) {
 		n.covers(s, gone.origin, 1)
 		n.behindAtMost(s, time.Second)
 	}
+}
+
+// A node learns of two epochs in two turns, and the second one drops it. What it wrote
+// in that turn it tells before it gives it back, though the first one had come to lie on
+// its disk by then.
+func TestCutBackWaitsForItsEpochToBeDurable(t *testing.T) {
+	n := newCluster(t, "a1", "a2", "a3")
+	gone := n.sites[2]
+	n.write(gone, "before", 10)
+	n.run(time.Second)
+	n.lose = func(_, _ store.NodeID, _ gossip.Message) bool { return true }
+	turn := func(decided roster.Epoch) {
+		t.Helper()
+		n.deliver(sent{"a1", "a3", &gossip.Roster{Message: roster.Message{Step: roster.Decided, Number: decided.Number, Value: decided}}})
+		if err := gone.Tick(n.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	collect := func() {
+		t.Helper()
+		if _, err := gone.Collect(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := *gone.Roster().Epoch()
+	next.Number++
+	turn(next)
+	collect()
+
+	n.write(gone, "during", 10)
+	next.Number++
+	next.Ends = []roster.End{{Node: gone.peer.ID, Epoch: next.Number, Marks: store.Watermarks{{Origin: gone.origin, Seq: 1}}}}
+	next.Members = next.Members[:2]
+	turn(next)
+	n.covers(gone, gone.origin, 2)
+	collect()
+	if err := gone.Tick(n.now); err != nil {
+		t.Fatal(err)
+	}
+	n.covers(gone, gone.origin, 1)
 }
