@@ -31,8 +31,13 @@ func (f *Front) Serve(now clock.Reading, b store.Bookmark) error {
 	if err := checkAhead(now, b, f.MaxSkew); err != nil {
 		return err
 	}
-	if f.W.Compare(b.Through) < 0 {
-		return fmt.Errorf("%w: whether all is here that was stamped up to %v is not known yet", ErrBehind, b.Through)
+	if b.IsZero() {
+		return nil
+	}
+	for _, whole := range [...]clock.Timestamp{b.Through, b.Floor} {
+		if f.W.IsZero() || f.W.Compare(whole) < 0 {
+			return fmt.Errorf("%w: whether all is here that was stamped up to %v is not known yet", ErrBehind, whole)
+		}
 	}
 	var behind error
 	for _, s := range b.Marks {

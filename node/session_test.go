@@ -42,6 +42,8 @@ func TestServe(t *testing.T) {
 		{"an origin that is not known here yet", saw("c", 1, 12), node.ErrBehind},
 		{"through W", store.Bookmark{Through: stamp(10)}, nil},
 		{"through more than W", store.Bookmark{Through: stamp(10).Next()}, node.ErrBehind},
+		{"what was left out below a floor", store.Bookmark{Floor: stamp(10)}, nil},
+		{"what was left out below a floor past W", store.Bookmark{Floor: stamp(10).Next()}, node.ErrBehind},
 		{"past an end that W has passed", saw("a", 6, 10), node.ErrLost},
 		{"of an origin that ended before it began", saw("c", 1, 8), node.ErrLost},
 		{"of an origin that is retired", saw("c", 1, 7), nil},
@@ -58,6 +60,18 @@ func TestServe(t *testing.T) {
 				t.Errorf("Serve = %v, want %v", err, tt.want)
 			}
 		})
+	}
+}
+
+// A node that has not heard of everybody yet does not know what it misses of what every
+// bookmark leaves out.
+func TestNewcomerServesNoBookmark(t *testing.T) {
+	f := &node.Front{Marks: store.Watermarks{{Origin: origin("a"), Seq: 5}}, MaxSkew: time.Second}
+	if err := f.Serve(at(20), saw("a", 5, 12)); !errors.Is(err, node.ErrBehind) {
+		t.Errorf("Serve without W = %v, want %v", err, node.ErrBehind)
+	}
+	if err := f.Serve(at(20), store.Bookmark{}); err != nil {
+		t.Errorf("Serve of nothing seen = %v", err)
 	}
 }
 

@@ -16,6 +16,9 @@ type Bookmark struct {
 	// Through is a timestamp at or below which every write counts as seen, zero if
 	// Marks say it all.
 	Through clock.Timestamp
+	// Floor is a floor: what was seen and is stamped at or below it is left out, for
+	// it is at every node whose W is as high. Entries do not keep it.
+	Floor clock.Timestamp
 	// Marks has the last write that was seen of each origin, ascending by origin,
 	// at most MaxMarks and all of them above Through.
 	Marks []Seen
@@ -41,7 +44,7 @@ func (b Bookmark) Note(v Version, seq uint64) Bookmark {
 
 // And returns what a client has seen that has seen b and c.
 func (b Bookmark) And(c Bookmark) Bookmark {
-	b.Through = later(b.Through, c.Through)
+	b.Through, b.Floor = later(b.Through, c.Through), later(b.Floor, c.Floor)
 	for _, s := range c.Marks {
 		b = b.and(s)
 	}
@@ -54,6 +57,7 @@ func (b Bookmark) And(c Bookmark) Bookmark {
 // marks, which floor goes with, lies beyond an end. An origin without a watermark has
 // retired.
 func (b Bookmark) Above(floor clock.Timestamp, marks Watermarks) Bookmark {
+	b.Floor = later(b.Floor, floor)
 	if b.Through.Compare(floor) <= 0 {
 		b.Through = clock.Timestamp{}
 	}
@@ -66,6 +70,7 @@ func (b Bookmark) Above(floor clock.Timestamp, marks Watermarks) Bookmark {
 // By returns what an entry of origin o says that its writer had seen: whoever
 // covers the entry covers the earlier ones of o.
 func (b Bookmark) By(o Origin) Bookmark {
+	b.Floor = clock.Timestamp{}
 	return b.without(func(s Seen) bool { return s.Origin == o })
 }
 
@@ -80,11 +85,11 @@ func (b Bookmark) Time() clock.Timestamp {
 }
 
 // IsZero reports whether nothing was seen.
-func (b Bookmark) IsZero() bool { return b.Through.IsZero() && len(b.Marks) == 0 }
+func (b Bookmark) IsZero() bool { return b.Through.IsZero() && b.Floor.IsZero() && len(b.Marks) == 0 }
 
 // Equal reports whether b and c say the same.
 func (b Bookmark) Equal(c Bookmark) bool {
-	return b.Through == c.Through && slices.Equal(b.Marks, c.Marks)
+	return b.Through == c.Through && b.Floor == c.Floor && slices.Equal(b.Marks, c.Marks)
 }
 
 // and may leave more than MaxMarks marks.

@@ -47,6 +47,9 @@ func TestBookmarkAbove(t *testing.T) {
 		if got.Through != tt.through || len(got.Marks) != tt.marks {
 			t.Errorf("Above(%d) = %+v, want %d marks, through %v", tt.floor, got, tt.marks, tt.through)
 		}
+		if got.Floor != wall(tt.floor) || !got.By(store.Origin{}).Floor.IsZero() {
+			t.Errorf("Above(%d) names floor %v, and an entry %v; want it, and none", tt.floor, got.Floor, got.By(store.Origin{}).Floor)
+		}
 	}
 	if len(b.Marks) != 2 {
 		t.Errorf("Above changed the bookmark to %+v", b)

@@ -20,21 +20,21 @@ import (
 var ErrInvalid = errors.New("bookmark: not a bookmark of this cluster")
 
 // A bookmark is in base64, before that: the version of the format, the timestamp
-// that it is through, how many marks follow, the marks, and the signature.
+// that it is through, the floor, how many marks follow, the marks, and the signature.
 // Numbers are varints; a mark is the node's id with its length, the incarnation's
 // start and nonce, the number and the timestamp.
 const (
-	version   = 1
+	version   = 2
 	signature = 16 // bytes; half of a SHA-256
 )
 
 // maxText bounds what is looked at, in bytes: a bookmark with the most marks of
 // the longest names.
-const maxText = (1 + 2*10 + store.MaxMarks*(1+store.MaxNodeID+6*10) + signature) * 4 / 3
+const maxText = (1 + 4*10 + store.MaxMarks*(1+store.MaxNodeID+6*10) + signature) * 4 / 3
 
 // About what a bookmark takes, and each of its marks, in bytes.
 const (
-	headSize = 16 + signature
+	headSize = 32 + signature
 	markSize = 80
 )
 
@@ -54,6 +54,7 @@ func NewKey(cluster string, secret []byte) Key {
 func (k Key) Seal(b store.Bookmark) string {
 	out := append(make([]byte, 0, headSize+len(b.Marks)*markSize), version)
 	out = appendTimestamp(out, b.Through)
+	out = appendTimestamp(out, b.Floor)
 	out = binary.AppendUvarint(out, uint64(len(b.Marks)))
 	for _, s := range b.Marks {
 		out = binary.AppendUvarint(out, uint64(len(s.Origin.Node)))
@@ -112,7 +113,7 @@ func parse(body []byte) (store.Bookmark, error) {
 	if v := r.uint(math.MaxUint8); v != version {
 		return store.Bookmark{}, fmt.Errorf("%w: it is of format %d, this node reads %d", ErrInvalid, v, version)
 	}
-	b := store.Bookmark{Through: r.timestamp()}
+	b := store.Bookmark{Through: r.timestamp(), Floor: r.timestamp()}
 	for range r.uint(store.MaxMarks) {
 		s := r.seen()
 		if n := len(b.Marks); n > 0 && b.Marks[n-1].Origin.Compare(s.Origin) >= 0 {

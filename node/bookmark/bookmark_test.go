@@ -24,7 +24,7 @@ var (
 		return clock.Timestamp{Wall: rapid.Int64Min(0).Draw(t, "wall"), Logical: rapid.Uint32().Draw(t, "logical")}
 	})
 	bookmarks = rapid.Custom(func(t *rapid.T) store.Bookmark {
-		b := store.Bookmark{Through: timestamps.Draw(t, "through")}
+		b := store.Bookmark{Through: timestamps.Draw(t, "through"), Floor: timestamps.Draw(t, "floor")}
 		nodes := rapid.SliceOfNDistinct(rapid.StringN(1, -1, store.MaxNodeID), 0, store.MaxMarks, rapid.ID).Draw(t, "nodes")
 		slices.Sort(nodes)
 		for _, n := range nodes {
@@ -38,7 +38,7 @@ var (
 // longest returns the bookmark with the longest text.
 func longest() store.Bookmark {
 	most := clock.Timestamp{Wall: math.MaxInt64, Logical: math.MaxUint32}
-	b := store.Bookmark{Through: most}
+	b := store.Bookmark{Through: most, Floor: most}
 	for i := range store.MaxMarks {
 		o := store.Origin{Node: store.NodeID(fmt.Sprintf("%0*d", store.MaxNodeID, i)), Incarnation: store.Incarnation{Start: most, Nonce: math.MaxUint32}}
 		b.Marks = append(b.Marks, store.Seen{Mark: store.Mark{Origin: o, Seq: math.MaxUint64}, Timestamp: most})
