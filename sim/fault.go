@@ -85,12 +85,16 @@ func (f *Fault) severs(from, to int) bool {
 // slot is the stretch of a run in which a class of faults strikes at most once.
 const slot = 4 * time.Second
 
+// minForget is the least cluster that gets over a lost disk while it forgets a node
+// that is up: of two members that are left one alone is no majority.
+const minForget = 4
+
 // Plan draws the faults of cfg.Seed, all of which end within cfg.For.
 func (cfg Config) Plan() []Fault {
 	cfg = cfg.withDefaults()
 	var plan []Fault
 	for kind := range drawnKinds {
-		if happens(Draw(cfg.Seed, "swarm", uint64(kind)), 500) {
+		if happens(Draw(cfg.Seed, "swarm", uint64(kind)), 500) || kind == Forget && cfg.Nodes < minForget {
 			continue
 		}
 		for i := range int(cfg.For / slot) {

@@ -19,7 +19,7 @@ type machine struct {
 	disk   *memstore.Store
 	disks  int            // that it lost
 	known  []store.NodeID // under which id its node has a stream to each other machine
-	line   gossip.Line    // of its last start
+	line   gossip.Line    // of its last start that the disk has
 	node   *node.Node     // nil while the power is off
 	front  *node.Front    // of the last turn that the disk has
 
@@ -206,6 +206,7 @@ func (w *World) flush(m *machine) (node.Output, bool) {
 		w.violated("flush", m, "Flush at %s: %v", m.peer.ID, err)
 		return out, false
 	}
+	m.line = m.node.Line()
 	if out.Front != nil {
 		if m.front != nil {
 			w.closeFront(m)
@@ -335,7 +336,6 @@ func (w *World) boot(m *machine, cause uint64) {
 		return
 	}
 	m.node = n
-	m.line = n.Line()
 	m.known = make([]store.NodeID, len(w.machines))
 	m.clocks.booted = w.now
 	w.check.booted(m)
@@ -357,7 +357,7 @@ func (w *World) resume(m *machine) {
 		m.late = false
 		w.synced(m)
 	}
-	if !m.busy {
+	if m.running() && !m.busy {
 		w.arm(m)
 		w.turn(m)
 	}
