@@ -36,7 +36,8 @@ func (c *checker) ackedBy(m *machine) {
 	}
 }
 
-// looksAhead notes by how much m's wall clock is ahead of the truth.
-func (c *checker) looksAhead(wall int64) {
+// looks notes what m's wall clock shows, and by how much that is ahead of the truth.
+func (c *checker) looks(m *machine, wall int64) {
+	c.of[m.index].looked = wall
 	c.ahead = max(c.ahead, time.Duration(wall-dawn)-c.w.now)
 }

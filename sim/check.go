@@ -93,7 +93,10 @@ type ledger struct {
 	pending map[node.Ticket]pending
 	told    told
 	acked   []acknowledged
-	acks    int   // how many of the checker's a front of this life has said it covers
+	acks    int   // how many of the checker's a front of this life has said it covers …
+	shown   int   // … and how many it was seen to show
+	looked  int64 // the wall clock at the begin of the last turn …
+	since   int64 // … and what the first front of this life stated, 0 for none
 	wall    int64 // the greatest that a front stated: for expiry the clock never runs back, restarts included
 }
 
@@ -512,7 +515,7 @@ func (c *checker) crashed(m *machine) {
 	clear(c.of[m.index].pending)
 	c.of[m.index].told.open = nil
 	c.of[m.index].w = clock.Timestamp{}
-	c.of[m.index].acks = 0
+	c.of[m.index].acks, c.of[m.index].shown, c.of[m.index].since = 0, 0, 0
 	c.takeBack(m)
 }
 

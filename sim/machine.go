@@ -124,7 +124,7 @@ func (w *World) turn(m *machine) {
 	}
 	m.busy = true
 	now := m.clocks.read(w.now)
-	w.check.looksAhead(now.Wall)
+	w.check.looks(m, now.Wall)
 	m.measure(now)
 	taken, bytes, writes := 0, 0, 0
 	for taken < len(m.inbox) && taken < maxTurn && bytes < maxTurnBytes {
@@ -215,6 +215,7 @@ func (w *World) flush(m *machine) (node.Output, bool) {
 		w.check.published(m)
 	}
 	w.check.synced(m)
+	w.check.inTime(m)
 	return out, true
 }
 
@@ -311,7 +312,7 @@ func (w *World) restart(m *machine, cause uint64) {
 func (w *World) boot(m *machine, cause uint64) {
 	cfg := node.DefaultConfig()
 	cfg.ID, cfg.Region, cfg.Name, cfg.MaxSkew = m.peer.ID, m.peer.Region, m.peer.Name, w.cfg.MaxSkew
-	cfg.Found = m.index == 0 && m.disks == 0
+	cfg.Found, cfg.Bound = m.index == 0 && m.disks == 0, bound
 	cfg.Gossip.Roster.Silence = silence
 	if len(w.faults) > 0 {
 		cfg.Gossip.RepairInterval, cfg.Gossip.Scrub = repairInterval, scrub

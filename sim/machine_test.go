@@ -199,6 +199,16 @@ func twoEntries(t *testing.T, m *machine) (older, newer *store.Entry) {
 	return older, &e
 }
 
+// showsNothing has m show nothing of what regions had acknowledged.
+func showsNothing(t *testing.T, w *World, m *machine) {
+	t.Helper()
+	if len(w.check.acks) == 0 {
+		t.Fatal("no region has acknowledged anything")
+	}
+	m.front.Marks, m.disk = nil, memstore.New()
+	w.check.of[m.index].shown = 0
+}
+
 func TestCheckerNotices(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -232,6 +242,17 @@ func TestCheckerNotices(t *testing.T) {
 			m.front.Marks = marks
 			w.check.published(m)
 		}, "I1"},
+		{"a write that does not show, and no word of it", func(t *testing.T, w *World, m *machine) {
+			showsNothing(t, w, m)
+			w.check.of[m.index].looked += int64(2 * bound)
+			w.check.inTime(m)
+		}, "C3"},
+		{"a write that does not show though nothing was wrong", func(t *testing.T, w *World, m *machine) {
+			showsNothing(t, w, m)
+			w.check.of[m.index].looked = 0 // by its own clock there is time
+			w.now += 2 * bound
+			w.check.inTime(m)
+		}, "C3"},
 		{"a large value that is not whole", func(t *testing.T, w *World, m *machine) {
 			e := *anEntry(t, m)
 			e.Manifest = &store.Manifest{Upload: store.Upload{Life: 1}, Size: 10, ChunkBytes: 10, Hashes: make([]store.Hash, 1)}
