@@ -206,6 +206,7 @@ func showsNothing(t *testing.T, w *World, m *machine) {
 		t.Fatal("no region has acknowledged anything")
 	}
 	m.front.Marks, m.disk = nil, memstore.New()
+	m.front.Floor, w.check.of[m.index].floor = clock.Timestamp{}, clock.Timestamp{} // nothing was collected
 	w.check.of[m.index].shown = 0
 }
 
