@@ -522,9 +522,9 @@ func (c *checker) crashed(m *machine) {
 // booted checks that m came back with all it had promised.
 func (c *checker) booted(m *machine) {
 	l := &c.of[m.index]
-	marks := m.node.Watermarks()
+	marks, floor := m.node.Watermarks(), c.keptFloor(m)
 	for _, old := range l.marks {
-		if now := marks.At(old.Origin); now < old.Seq && (now > 0 || !c.w.cfg.retired(old.Origin, marks, l.floor)) {
+		if now := marks.At(old.Origin); now < old.Seq && (now > 0 || !c.w.cfg.retired(old.Origin, marks, floor)) {
 			c.w.violated("I3", m, "watermark of %v came back from a crash as %d, was %d", old.Origin, now, old.Seq)
 			return
 		}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -57,6 +58,20 @@ func (c *checker) applied(m *machine, f gossip.FrameApplied) {
 	if m.full {
 		c.w.violated("C6", m, "takes in %d rows of %v, though its disk is full", f.Rows, f.Origin)
 	}
+}
+
+// keptFloor returns the floor that m's disk has, which may be above that of its last
+// front: a commit that failed may be there all the same.
+func (c *checker) keptFloor(m *machine) clock.Timestamp {
+	var kept gossip.Kept
+	text, err := m.disk.Memo("kept")
+	if err == nil && text != nil {
+		err = json.Unmarshal(text, &kept)
+	}
+	if err != nil {
+		c.w.violated("store", m, "read the floor of %s: %v", m.peer.ID, err)
+	}
+	return kept.Floor
 }
 
 // commitTime returns how long the commit of m's turn takes.
