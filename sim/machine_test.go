@@ -356,7 +356,7 @@ func TestCheckerNotices(t *testing.T) {
 			w.attempt(s)
 		}, "C8"},
 		{"a write that was acknowledged before, and is missing", func(t *testing.T, w *World, m *machine) {
-			w.check.acks = append(w.check.acks[:w.check.of[m.index].acks], ack{0, store.Mark{Origin: store.Origin{Node: "x"}, Seq: 1}})
+			w.check.acks = append(w.check.acks[:w.check.of[m.index].acks], ack{0, store.Mark{Origin: store.Origin{Node: "x", Incarnation: store.Incarnation{Start: m.front.W}}, Seq: 1}})
 			w.check.ackedBy(m)
 		}, "C4"},
 		{"a floor that went back", func(t *testing.T, w *World, m *machine) {
