@@ -160,7 +160,7 @@ var (
 		}}
 	})
 	someOthers = rapid.Custom(func(t *rapid.T) gossip.Message {
-		switch rapid.IntRange(0, 5).Draw(t, "other") {
+		switch rapid.IntRange(0, 9).Draw(t, "other") {
 		case 0:
 			return &gossip.Pull{From: someMarks.Draw(t, "from"), Credit: int(someNumbers.Draw(t, "credit") % (wire.MaxCredit + 1))}
 		case 1:
@@ -171,6 +171,16 @@ var (
 			p := somePieces.Draw(t, "piece")
 			return &gossip.Chunk{Piece: p, Data: make([]byte, p.Size)}
 		case 4:
+			return &gossip.Gone{Marks: someMarks.Draw(t, "gone")}
+		case 5:
+			return &gossip.Scan{Number: someNumbers.Draw(t, "scan"), Credit: int(someNumbers.Draw(t, "credit") % (wire.MaxCredit + 1))}
+		case 6, 7, 8:
+			p := &gossip.Page{Marks: someMarks.Draw(t, "marks"), Total: someNumbers.Draw(t, "total"), Facts: someFacts.Draw(t, "facts")}
+			if rapid.Bool().Draw(t, "entries") {
+				p.Entries = append(p.Entries, someEntries.Draw(t, "entry"))
+			}
+			return p
+		case 9:
 			return &gossip.Offer{Manifest: manifest(int64(1 + someNumbers.Draw(t, "size")%9))}
 		default:
 			return &gossip.Has{Upload: someUploads.Draw(t, "upload")}
@@ -212,10 +222,17 @@ func TestNoMessageStopsANode(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := at(3)
+		var scan uint64 // that the node has asked for, so that pages are of it
 		turn := func() {
 			n.Tick(now)
-			if _, err := n.Flush(); err != nil {
+			out, err := n.Flush()
+			if err != nil {
 				t.Fatalf("Flush = %v", err)
+			}
+			for _, e := range out.Messages {
+				if s, ok := e.Message.(*gossip.Scan); ok {
+					scan = s.Number
+				}
 			}
 			now.Mono += 300 * time.Millisecond
 			now.Wall += int64(300 * time.Millisecond)
@@ -231,6 +248,9 @@ func TestNoMessageStopsANode(t *testing.T) {
 				m, err := wire.Decode(frame[4:])
 				if err != nil {
 					t.Fatalf("what was encoded cannot be decoded: %v", err)
+				}
+				if p, ok := m.(*gossip.Page); ok {
+					p.Number = scan
 				}
 				n.Receive(now, from, m)
 				taken++
