@@ -189,11 +189,21 @@ func (e *Engine) Passed(t clock.Timestamp) bool {
 // trimPassed drops rows of f that the floor has passed, and all before them: no row
 // may name an entry that was not taken in.
 func (e *Engine) trimPassed(f *Frame) error {
-	n := sort.Search(len(f.Rows), func(i int) bool { return !e.Passed(f.Rows[i].Timestamp) })
+	n := e.passedRows(f)
 	if n == 0 {
 		return nil
 	}
 	return e.trim(f.Origin, f.From+uint64(n))
+}
+
+// passedRows returns how many rows of f there are up to the last that the floor has
+// passed.
+func (e *Engine) passedRows(f *Frame) int {
+	n := len(f.Rows)
+	for n > 0 && !e.Passed(f.Rows[n-1].Timestamp) {
+		n--
+	}
+	return n
 }
 
 // retire forgets the origins that need no mark any more.

@@ -66,6 +66,11 @@ func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) er
 		e.hold(now, f, fullPause)
 		return nil
 	}
+	if !inOrder && e.passedRows(f) > 0 {
+		// They cannot be trimmed above a gap, and come again in order.
+		e.notice(now, f.Origin, f.From, true)
+		return nil
+	}
 	via := e.via(from, f, mark)
 	applied, err := e.replica.Apply(now, f, via)
 	if err != nil {
