@@ -41,3 +41,9 @@ func (c *checker) looks(m *machine, wall int64) {
 	c.of[m.index].looked = wall
 	c.ahead = max(c.ahead, time.Duration(wall-dawn)-c.w.now)
 }
+
+// stamped notes by how much v is ahead of the truth: who was just admitted stamps above
+// the bar of his epoch, and claims are told by timestamps too.
+func (c *checker) stamped(v store.Version) {
+	c.ahead = max(c.ahead, time.Duration(v.Timestamp.Wall-dawn)-c.w.now)
+}

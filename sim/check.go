@@ -441,6 +441,7 @@ func (c *checker) accepts(m *machine) {
 		by := c.clients[p.op.author]
 		if !p.found {
 			by.wrote[p.op.ordinal] = append(by.wrote[p.op.ordinal], p.version)
+			c.stamped(p.version)
 			c.by[p.version] = author{p.op.author, p.op.ordinal}
 			c.wrote(m, p.key, p.version, a.marks)
 			c.due(p.key, p.version, by.issued[p.op.ordinal])
