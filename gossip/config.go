@@ -59,8 +59,8 @@ type Config struct {
 	// they reach takes a snapshot.
 	MaxRows int
 	// Sweep is how many logs, or entries, one turn clears of what the floor has
-	// passed. It is the same in all of a cluster. 0 is none: everything is kept for
-	// ever, so that who is far behind, or new, can catch up by logs.
+	// passed. 0 is none, and the same in all of a cluster: everything is kept for ever,
+	// and who is far behind, or new, catches up by logs.
 	Sweep int
 	// RepairInterval is the time between two comparisons of content with a peer, each
 	// begun by this node, and Scrub how many buckets of its own it looks through then.
@@ -109,6 +109,7 @@ func DefaultConfig() Config {
 		FloorAge:       10 * time.Minute,
 		FloorStep:      time.Minute,
 		MaxRows:        1_000_000,
+		Sweep:          256,
 		RepairInterval: time.Minute,
 		Scrub:          1,
 		MaxOrigins:     1 << 16,
