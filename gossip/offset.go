@@ -20,8 +20,10 @@ const (
 	// way and waited for a turn, at the best of times in a window. In a busy cluster
 	// that was 0.6 s, and its clocks were right all the same.
 	clockLate = 1250 * time.Millisecond
-	// clockReadings is how many readings of a peer count: the first may be late.
+	// clockReadings is how many readings of a peer count: the first may be late, but
+	// not by farOff.
 	clockReadings = 2
+	farOff        = 30 * time.Second
 )
 
 // A peerClock is what the statuses of a peer say of its wall clock. One that was
@@ -50,17 +52,30 @@ func (c *peerClock) take(now clock.Reading, wall int64) {
 // or behind it if that is negative, and whether enough is known. The best of its
 // readings was under way, and waited for a turn, for no longer than late.
 func (c *peerClock) offset(now clock.Reading, late time.Duration) (time.Duration, bool) {
-	if c.read < clockReadings || now.Mono-c.since > 2*clockWindow {
+	if c.read == 0 || now.Mono-c.since > 2*clockWindow {
 		return 0, false
 	}
 	least := time.Duration(max(c.latest[0], c.latest[1]) + int64(now.Mono) - now.Wall)
 	switch {
+	case c.read < clockReadings && least.Abs() < farOff:
+		return 0, false
 	case least > 0:
 		return least, true
 	case least+late < 0:
 		return least + late, true
 	}
 	return 0, true
+}
+
+// ClocksHeard returns how many peers, up now, have said what their clocks show.
+func (e *Engine) ClocksHeard() int {
+	heard := 0
+	for _, p := range e.peers {
+		if p.clock.read > 0 {
+			heard++
+		}
+	}
+	return heard
 }
 
 // ClockOff returns by how much the median of the wall clocks, this machine's and

@@ -184,8 +184,13 @@ func (e *Engine) notice(now clock.Reading, origin store.Origin, target uint64, l
 	}
 }
 
+// maxHold is how long a stream is held at most before it is looked at again: it may
+// have been this machine's clock that was wrong.
+const maxHold = time.Second
+
 // hold makes the rest of f wait until its timestamps are within the skew.
 func (e *Engine) hold(now clock.Reading, f *Frame, hold time.Duration) {
+	hold = min(hold, maxHold)
 	i, known := e.findLack(f.Origin)
 	if !known {
 		e.lacks = slices.Insert(e.lacks, i, lack{origin: f.Origin})

@@ -211,7 +211,7 @@ func (e *Engine) status(k kind) *Status {
 	if e.round%floorEvery != 0 && !k.full {
 		s.Facts.Floor, s.Tally = clock.Timestamp{}, nil
 	}
-	if e.round%wallEvery != 0 {
+	if e.round%wallEvery != 0 && !k.full {
 		s.Wall = 0
 	}
 	return s

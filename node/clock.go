@@ -16,6 +16,19 @@ func (n *Node) clockOff(now clock.Reading) bool {
 	return n.engine.ClockOff(now).Abs() > n.cfg.MaxSkew/2
 }
 
+// clockPatience is how long after its start a node waits for two peers, who together
+// can outvote it, to say what their clocks show before it takes writes: a write that a
+// far wrong clock stamped cannot be taken back. Who is cut off has to do without.
+const clockPatience = 5 * time.Second
+
+// clockUnheard reports whether the node still waits for that. Who is alone, or founds
+// the cluster, does not.
+func (n *Node) clockUnheard(now clock.Reading) bool {
+	members := len(n.Roster().Members)
+	n.clockHeard = n.clockHeard || n.engine.ClocksHeard() >= max(1, min(2, members-1)) || now.Mono-n.booted > clockPatience
+	return !n.clockHeard && members != 1 && (members > 0 || !n.cfg.Found)
+}
+
 // watchClock tells when the clock begins to be off and when it is right again.
 func (n *Node) watchClock() {
 	off := n.clockOff(n.now)

@@ -153,6 +153,8 @@ func (n *Node) stamps(now clock.Reading) error {
 		return fmt.Errorf("%w: %w", ErrNotReady, ErrFenced)
 	case now.Wall < n.past.Wall:
 		return fmt.Errorf("%w: its clock has to pass what it closed before its restart, in %v", ErrNotReady, time.Duration(n.past.Wall-now.Wall))
+	case n.clockUnheard(now):
+		return fmt.Errorf("%w: it has not compared its clock with another member's since its start", ErrNotReady)
 	case n.clockOff(now):
 		return fmt.Errorf("%w: its clock is off from those of its peers by %v at least; set it right", ErrNotReady, n.engine.ClockOff(now).Abs().Round(time.Millisecond))
 	}

@@ -60,15 +60,18 @@ type Node struct {
 	started    int64           // wall time of the first turn
 	clockWrong bool            // told by ClockOff
 	wrongAt    time.Duration   // Reading.Mono of that
+	clockHeard bool            // see clockUnheard
+	booted     time.Duration   // Reading.Mono of the first input
 	full       bool            // told by Full
 	fullAt     time.Duration   // Reading.Mono of that
 	late       int64           // since when the bound is exceeded, 0 while it is kept
 
-	w     clock.Timestamp // of the last front …
-	acked clock.Timestamp // … likewise …
-	floor clock.Timestamp // … likewise …
-	ready bool            // … and whether it said that the node takes writes
-	hold  view.Hold       // … and how long it may answer `region`
+	w         clock.Timestamp // of the last front …
+	acked     clock.Timestamp // … likewise …
+	floor     clock.Timestamp // … likewise …
+	clockTold bool            // … likewise …
+	ready     bool            // … and whether it said that the node takes writes
+	hold      view.Hold       // … and how long it may answer `region`
 
 	draining bool
 
@@ -359,13 +362,13 @@ func (n *Node) flush() (Output, error) {
 	n.acknowledge()
 	out.Replies = n.replies
 	w, acked, floor, hold, refusal := n.engine.W(), n.engine.Acked(), n.engine.Floor(), n.engine.Hold(), n.Ready(n.now)
-	if wrote || n.fresh || w != n.w || acked != n.acked || floor != n.floor || hold != n.hold || (refusal == nil) != n.ready {
+	if wrote || n.fresh || w != n.w || acked != n.acked || floor != n.floor || hold != n.hold || (refusal == nil) != n.ready || n.clockWrong != n.clockTold {
 		snapshot, err := n.store.Snapshot()
 		if err != nil {
 			return Output{}, fmt.Errorf("take snapshot: %w", err)
 		}
-		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Acked: acked, Floor: floor, Fenced: n.engine.Fenced(), Hold: hold, Refusal: refusal, MaxSkew: n.cfg.MaxSkew, Lost: n.losses.shown()}
-		n.fresh, n.w, n.acked, n.floor, n.hold, n.ready = false, w, acked, floor, hold, refusal == nil
+		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Acked: acked, Floor: floor, Fenced: n.engine.Fenced(), Hold: hold, Refusal: refusal, MaxSkew: n.cfg.MaxSkew, Clock: n.now, ClockOff: n.clockWrong, Lost: n.losses.shown()}
+		n.fresh, n.w, n.acked, n.floor, n.hold, n.ready, n.clockTold = false, w, acked, floor, hold, refusal == nil, n.clockWrong
 	}
 	n.replies = nil
 	return out, nil
@@ -397,6 +400,9 @@ func (n *Node) current(key store.Key) (*store.Entry, error) {
 }
 
 func (n *Node) look(now clock.Reading) {
+	if n.now == (clock.Reading{}) {
+		n.booted = now.Mono
+	}
 	n.now = now
 	n.wall = max(n.wall, now.Wall)
 }

@@ -38,17 +38,23 @@ type Front struct {
 	// Wall is the greatest wall time, nanoseconds since the Unix epoch, that the
 	// node had seen. A clock stepped back brings no expired key back.
 	Wall int64
+	// Clock is the reading of the turn, and ClockOff whether the node's clock was known
+	// to be wrong then: no staleness can be told by it.
+	Clock    clock.Reading
+	ClockOff bool
 	// Lost is the updates that the node has seen lose in this life, oldest first,
 	// the last MaxLost of them.
 	Lost []UpdateLost
 }
 
 // Staleness returns how long before now the last write that f misses may have been
-// acknowledged `region`, and false if that is unknown. It never says too little while
-// clocks are within the maximum skew: cut off from a member, unless that member's
-// region goes on without it, the figure grows.
+// acknowledged `region`, and false if that is unknown, as it is where the clock is
+// wrong, or was set since f. It never says too little while clocks are within the
+// maximum skew: cut off from a member, unless that member's region goes on without it,
+// the figure grows.
 func (f *Front) Staleness(now clock.Reading) (time.Duration, bool) {
-	if f.Acked.IsZero() || f.Fenced {
+	set := time.Duration(now.Wall-f.Clock.Wall) - (now.Mono - f.Clock.Mono)
+	if f.Acked.IsZero() || f.Fenced || f.ClockOff || set.Abs() > f.MaxSkew/2 {
 		return 0, false
 	}
 	return time.Duration(f.at(now)-f.Acked.Wall) + f.MaxSkew, true

@@ -42,8 +42,15 @@ func (r replica) Cut(origin store.Origin, seq uint64) error {
 	return nil
 }
 
-// Stamp returns a timestamp above all that this node gave or took in.
-func (r replica) Stamp() clock.Timestamp { return r.n.hlc.Now(r.n.now.Wall, clock.Timestamp{}) }
+// Stamp returns a timestamp above all that this node gave or took in. A clock that is
+// wrong, or may be, does not count: what it shows would stand long after it is right again.
+func (r replica) Stamp() clock.Timestamp {
+	wall := r.n.now.Wall
+	if r.n.clockUnheard(r.n.now) || r.n.clockOff(r.n.now) {
+		wall = 0
+	}
+	return r.n.hlc.Now(wall, clock.Timestamp{})
+}
 
 // Close is Stamp, with the turn's batch making sure that a restart begins above.
 func (r replica) Close() (clock.Timestamp, error) {

@@ -37,3 +37,18 @@ func TestClockThatIsOffTakesNoWrites(t *testing.T) {
 		}
 	}
 }
+
+// A clock that was an hour off for a while, however long, leaves nothing behind: what
+// its machine writes once it is right again is stamped like anyone's, and nobody waits
+// for it, though the machine started anew with such a clock.
+func TestClockThatWasFarOffLeavesNothingBehind(t *testing.T) {
+	for _, amount := range []time.Duration{-time.Hour, time.Hour} {
+		for seed := range uint64(4) {
+			faults := []sim.Fault{{ID: 1, Kind: sim.ClockJump, At: 9 * time.Second, For: 5 * time.Second, A: []int{1}, Amount: amount}}
+			if seed%2 == 1 {
+				faults = append(faults, sim.Fault{ID: 2, Kind: sim.Crash, At: 10 * time.Second, For: time.Second, A: []int{1}})
+			}
+			pass(t, sim.Config{Seed: seed, Nodes: 5, Regions: 3, For: 19 * time.Second, Faults: faults})
+		}
+	}
+}
