@@ -116,7 +116,11 @@ func (e *Engine) boundRows() error {
 	}
 	// Some more, so that not every turn has to look for the longest.
 	cut := min(most, over+e.cfg.MaxRows/64)
-	return e.trim(longest.Origin, longest.Seq-uint64(most-cut))
+	seq := longest.Seq - uint64(most-cut)
+	if longest.Origin == e.own {
+		seq = min(seq, e.spread) // the rest is sent first
+	}
+	return e.trim(longest.Origin, seq)
 }
 
 // logged returns how many rows up to m its log holds. A watermark that was cut

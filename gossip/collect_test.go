@@ -124,6 +124,24 @@ func TestRowsAreBounded(t *testing.T) {
 	}
 }
 
+// More than a log may have is written in one turn: it is sent before its rows go.
+func TestRowsAreSentBeforeTheyGo(t *testing.T) {
+	cfg := gossip.DefaultConfig()
+	cfg.MaxRows, cfg.Sweep = 100, 512
+	n := newNet(t, cfg, "a1", "b1")
+	a, b := n.sites[0], n.sites[1]
+	for i := range 250 {
+		n.write(a, fmt.Sprint("k", i), 10)
+	}
+	n.run(time.Second)
+	if len(b.replica.entries) != 250 || b.replica.marks.At(a.origin) != 250 {
+		t.Errorf("b holds %d entries and covers %d, want all 250", len(b.replica.entries), b.replica.marks.At(a.origin))
+	}
+	if got := a.rowsOf(); got > cfg.MaxRows {
+		t.Errorf("a keeps %d rows, want at most %d", got, cfg.MaxRows)
+	}
+}
+
 // An origin that ended below the floor leaves the tables of all, who go on to
 // agree; and nothing that comes of it late is taken for news.
 func TestOriginsRetireAtTheFloor(t *testing.T) {
