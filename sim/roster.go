@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hearsay/clock"
+	"hearsay/gossip"
 	"hearsay/gossip/roster"
 	"hearsay/node"
 	"hearsay/store"
@@ -42,7 +43,7 @@ func (w *World) wipe(m *machine, f *Fault) {
 		m.doom = f
 		w.powerOff(m)
 	}
-	m.disk = memstore.New()
+	m.disk, m.line = memstore.New(), gossip.Line{}
 	m.disks++
 	m.peer.ID = store.NodeID(fmt.Sprintf("%s.%d", m.peer.Name, m.disks))
 	w.byID[m.peer.ID] = m.index
