@@ -21,7 +21,7 @@ const standInAfter = time.Second
 func (e *Engine) Acked() clock.Timestamp { return e.acked }
 
 // ackedTo is up to when this node misses nothing of the member that was acknowledged.
-func (s *standing) ackedTo() clock.Timestamp { return later(s.acked, s.best) }
+func (st *standing) ackedTo() clock.Timestamp { return later(st.acked, st.best) }
 
 // standIn has this node, if it is in its region's view, speak for those of the region
 // who are silent, up to what it would close itself: that was no later than now.

@@ -94,7 +94,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%q: %+v with %d bytes (%v), want %+v with %d", want.Name, got, len(value), err, want.Entry, len(want.value))
 		}
 	}
-	if _, err := r.Next(); err != io.EOF {
+	if _, err := r.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("after the last entry: %v, want io.EOF", err)
 	}
 	want := backup.Totals{Entries: 4, Tombstones: 1, Bytes: 700_011}

@@ -64,10 +64,11 @@ func TestDiskThatFails(t *testing.T) {
 			go func() {
 				for i := uint64(1); i < 5000; i++ {
 					b := s.NewBatch()
-					b.Put(numbered(i))
-					b.Log(fra, row(i))
-					b.SetMark(fra, i)
-					if err := b.Commit(sync); err != nil {
+					err := errors.Join(b.Put(numbered(i)), b.Log(fra, row(i)), b.SetMark(fra, i))
+					if err == nil {
+						err = b.Commit(sync)
+					}
+					if err != nil {
 						told <- err
 						return
 					}
