@@ -109,6 +109,7 @@ func (e *Engine) want(now clock.Reading, en *store.Entry, via Via) {
 		case !w.begun():
 			e.replica.Meet(w.entry, en)
 			e.wants = slices.Delete(e.wants, i, i+1)
+			e.drops = append(e.drops, w.manifest.Upload) // an earlier try may have left some
 			e.want(now, en, via)
 			return
 		}

@@ -159,6 +159,8 @@ func (l *large) drop(us []store.Upload) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.drops = append(l.drops, us...)
+	// A chunk that comes late would stay, and nobody would drop it.
+	l.expected = slices.DeleteFunc(l.expected, func(p gossip.Piece) bool { return slices.Contains(us, p.Upload) })
 	l.startDropping()
 }
 
