@@ -17,6 +17,7 @@ import (
 const (
 	memoRoster = "roster"      // the ledger, as JSON
 	memoBound  = "clock bound" // a timestamp's text
+	memoShown  = "shown"       // a wall time, nanoseconds, as JSON
 	memoKept   = "kept"        // a gossip.Kept, as JSON
 	memoSwept  = "swept"       // the epoch to whose ends it was swept, as JSON
 	memoSeats  = "seats"       // []gossip.Seat, as JSON
@@ -32,7 +33,7 @@ const boundAhead = time.Second
 // recall reads what an earlier life of the node left.
 func (n *Node) recall() (past gossip.Memory, err error) {
 	err = errors.Join(n.load(memoRoster, &past.Ledger), n.load(memoKept, &past.Kept), n.load(memoSeats, &past.Seats),
-		n.load(memoMet, &past.Met), n.load(memoLine, &n.line), n.load(memoSwept, &n.sweep.done), n.recallBound())
+		n.load(memoMet, &past.Met), n.load(memoLine, &n.line), n.load(memoSwept, &n.sweep.done), n.load(memoShown, &n.shown), n.recallBound())
 	past.Bound = n.bound
 	n.join(&past.Ledger.Epoch)
 	return past, err
@@ -49,8 +50,18 @@ func (n *Node) recallBound() error {
 		}
 	}
 	n.hlc.Restore(n.bound)
-	n.past, n.wall = n.bound, n.bound.Wall
+	n.past, n.wall = n.bound, max(n.bound.Wall, n.shown)
 	return nil
+}
+
+// rememberShown has no expiration that was judged undone by a restart, though the clock
+// was off then, or not compared yet, and so moved no bound.
+func (n *Node) rememberShown() error {
+	if n.wall+int64(boundAhead/4) <= max(n.bound.Wall, n.shown) {
+		return nil
+	}
+	n.shown = n.wall + int64(boundAhead)
+	return n.save(memoShown, n.shown)
 }
 
 // load reads the memo of that name, JSON, into v, which stays if there is none.
@@ -96,6 +107,9 @@ func (n *Node) found() {
 
 // remember puts what changed of the ledgers into the turn's batch.
 func (n *Node) remember() error {
+	if err := n.rememberShown(); err != nil {
+		return err
+	}
 	if seats, changed := n.engine.SaveSeats(); changed {
 		if err := n.save(memoSeats, seats); err != nil {
 			return err

@@ -45,6 +45,7 @@ type Node struct {
 	own     store.Origin     // zero until the first write
 	seq     uint64
 	wall    int64         // greatest wall time of any reading
+	shown   int64         // up to where the disk remembers it, if the bound does not
 	now     clock.Reading // of the present input
 	tail    unsynced
 	durable uint64 // how far the own origin is synced
