@@ -18,7 +18,7 @@ const bound = 4 * time.Second
 //
 // A node judges by its own clock, and what it has heard was told by others', which may
 // be ahead; one that has just started has as long to catch up, from the latest time on
-// that an earlier life may have shown.
+// that an earlier life may have shown, and so has one that took a snapshot.
 func (c *checker) inTime(m *machine) {
 	l := &c.of[m.index]
 	if l.since == 0 {
@@ -35,7 +35,10 @@ func (c *checker) inTime(m *machine) {
 		c.w.violated("C3", m, "does not show write %d of %v, acknowledged at %v, and has not told that the bound of %v is exceeded", a.Seq, a.Origin, a.at, bound)
 		return
 	}
-	if since := max(a.at, m.clocks.booted); c.w.now > since+bound && c.w.quiet(since) {
+	if m.node.Progress().Snapshot != nil {
+		l.behind = c.w.now
+	}
+	if since := max(a.at, m.clocks.booted, l.behind); c.w.now > since+bound && c.w.quiet(since) {
 		c.w.violated("C3", m, "does not show write %d of %v, acknowledged at %v, though nothing was wrong for the bound of %v", a.Seq, a.Origin, a.at, bound)
 	}
 }

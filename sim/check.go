@@ -93,11 +93,12 @@ type ledger struct {
 	pending map[node.Ticket]pending
 	told    told
 	acked   []acknowledged
-	acks    int   // how many of the checker's a front of this life has said it covers …
-	shown   int   // … and how many it was seen to show
-	looked  int64 // the wall clock at the begin of the last turn …
-	since   int64 // … and what the first front of this life stated, 0 for none
-	wall    int64 // the greatest that a front stated: for expiry the clock never runs back, restarts included
+	acks    int           // how many of the checker's a front of this life has said it covers …
+	shown   int           // … and how many it was seen to show
+	behind  time.Duration // when it was last seen to take a snapshot
+	looked  int64         // the wall clock at the begin of the last turn …
+	since   int64         // … and what the first front of this life stated, 0 for none
+	wall    int64         // the greatest that a front stated: for expiry the clock never runs back, restarts included
 }
 
 // A client is what the checker keeps of whoever asks for writes, by ordinal: those

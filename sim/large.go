@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"hearsay/gossip"
@@ -56,6 +57,7 @@ func (w *World) dropUploads(m *machine, drops ...store.Upload) {
 		if err := m.disk.Drop(u); err != nil {
 			w.violated("store", m, "drop %v: %v", u, err)
 		}
+		maps.DeleteFunc(m.expected, func(p gossip.Piece, _ bool) bool { return p.Upload == u })
 	}
 }
 
