@@ -26,6 +26,7 @@ func (st *standing) ackedTo() clock.Timestamp { return later(st.acked, st.best) 
 // standIn has this node, if it is in its region's view, speak for those of the region
 // who are silent, up to what it would close itself: that was no later than now.
 func (e *Engine) standIn(now clock.Reading) {
+	e.follow()
 	if !e.Hold().On(now) {
 		return
 	}
