@@ -65,24 +65,25 @@ func between(draw uint64, least, most time.Duration) time.Duration {
 	return least + time.Duration(below(draw, uint64(most-least)+1))
 }
 
-// A table is a distribution as quantiles, in integers because the last bit of a
+// A Table is a distribution as quantiles, in integers because the last bit of a
 // floating-point result differs between processors.
-type table []quantile
+type Table []Quantile
 
-// A quantile says that a share of below/65536 of all outcomes is less than value.
-type quantile struct {
-	below uint64
-	value int64
+// A Quantile says that a share of Below/65536 of all outcomes is less than Value. The
+// first of a table is the least outcome, at 0, and the last the greatest, at 65536.
+type Quantile struct {
+	Below uint64
+	Value int64
 }
 
 // at turns a draw into an outcome, linear between neighbouring quantiles.
-func (t table) at(draw uint64) int64 {
+func (t Table) at(draw uint64) int64 {
 	u := draw >> 48
 	for i := 1; i < len(t); i++ {
 		lo, hi := t[i-1], t[i]
-		if u < hi.below {
-			return lo.value + (hi.value-lo.value)*int64(u-lo.below)/int64(hi.below-lo.below)
+		if u < hi.Below {
+			return lo.Value + (hi.Value-lo.Value)*int64(u-lo.Below)/int64(hi.Below-lo.Below)
 		}
 	}
-	return t[len(t)-1].value
+	return t[len(t)-1].Value
 }

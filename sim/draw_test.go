@@ -57,7 +57,7 @@ func TestOutcomes(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	tab := table{{0, 10}, {32768, 20}, {65536, 120}}
+	tab := Table{{0, 10}, {32768, 20}, {65536, 120}}
 	for _, tt := range []struct {
 		share uint64 // of 65536
 		want  int64

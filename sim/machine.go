@@ -71,7 +71,7 @@ const (
 
 // syncTime is how long a turn's commit takes: an SSD with its tail, in
 // nanoseconds. That it is never 0 keeps virtual time moving.
-var syncTime = table{{0, 100_000}, {32768, 500_000}, {64881, 5_000_000}, {65470, 20_000_000}, {65536, 80_000_000}}
+var syncTime = Table{{0, 100_000}, {32768, 500_000}, {64881, 5_000_000}, {65470, 20_000_000}, {65536, 80_000_000}}
 
 // commitTime returns how long the commit of machine's turn at now takes.
 func (cfg Config) commitTime(machine int, now time.Duration) time.Duration {

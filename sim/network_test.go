@@ -12,7 +12,7 @@ const messages = 10_000
 func fates(n *network, l link) []fate {
 	var all []fate
 	for id := range uint64(messages) {
-		all = append(all, n.fate(l, mix(id)))
+		all = append(all, n.fate(l, mix(id), 0, 0))
 	}
 	return all
 }
@@ -44,7 +44,7 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			n := &network{seed: 1, regions: []int{0, 1, 2, 1}, faults: []*Fault{&tt.fault}}
+			n := &network{Network: cloud(3), seed: 1, regions: []int{0, 1, 2, 1}, faults: []*Fault{&tt.fault}}
 			if got := copies(fates(n, tt.link)); got < tt.least || got > tt.most {
 				t.Errorf("of %d messages %d copies arrive, want %d to %d", messages, got, tt.least, tt.most)
 			}
@@ -69,7 +69,7 @@ func TestReordering(t *testing.T) {
 		}
 		return count
 	}
-	n := &network{seed: 1, regions: []int{0, 1}}
+	n := &network{Network: cloud(3), seed: 1, regions: []int{0, 1}}
 	calm := overtaken(n)
 	n.faults = []*Fault{{Kind: Reorder, Permille: 200, Amount: time.Second}}
 	if got := overtaken(n); got < messages/2 || calm > messages/10 {
@@ -78,7 +78,7 @@ func TestReordering(t *testing.T) {
 }
 
 func TestStreamsKeepOrder(t *testing.T) {
-	n := &network{seed: 1, regions: []int{0, 1}, latest: make([]time.Duration, 4)}
+	n := &network{Network: cloud(3), seed: 1, regions: []int{0, 1}, latest: make([]time.Duration, 4)}
 	n.faults = []*Fault{{Kind: Reorder, Permille: 200, Amount: time.Second}}
 	var last time.Duration
 	for i, f := range fates(n, link{0, 1}) {
@@ -99,7 +99,7 @@ func TestStreamsKeepOrder(t *testing.T) {
 func TestFateKnowsOnlyItsFaults(t *testing.T) {
 	loss := &Fault{ID: 1, Kind: Loss, Permille: 300}
 	other := &Fault{ID: 2, Kind: Loss, Permille: 300}
-	n := &network{seed: 1, regions: []int{0, 1}, faults: []*Fault{loss, other}}
+	n := &network{Network: cloud(3), seed: 1, regions: []int{0, 1}, faults: []*Fault{loss, other}}
 	both := fates(n, link{0, 1})
 	n.drop(other)
 	one := fates(n, link{0, 1})
@@ -115,7 +115,7 @@ func TestFateKnowsOnlyItsFaults(t *testing.T) {
 }
 
 func TestDelayFollowsTheRegions(t *testing.T) {
-	n := &network{seed: 1, regions: []int{0, 1, 0}}
+	n := &network{Network: cloud(3), seed: 1, regions: []int{0, 1, 0}}
 	for _, tt := range []struct {
 		link link
 		want time.Duration

@@ -19,7 +19,7 @@ type look struct {
 }
 
 // lookTime is how long a read takes between the clock and the front: mostly nothing.
-var lookTime = table{{0, 0}, {49152, 0}, {62259, 2_000_000}, {65536, 40_000_000}}
+var lookTime = Table{{0, 0}, {49152, 0}, {62259, 2_000_000}, {65536, 40_000_000}}
 
 // read lets a client begin to read at m, beside any turn that is open there.
 func (w *World) read(m *machine, op operation) {

@@ -216,8 +216,8 @@ func (r *Result) verdict() string {
 
 func (r *Result) topology() string {
 	var parts []string
-	for i := range r.Config.Regions {
-		parts = append(parts, fmt.Sprintf("%s %d", regionNames[i], len(r.Config.region(i))))
+	for i, name := range r.Config.Topology.Regions {
+		parts = append(parts, fmt.Sprintf("%s %d", name, len(r.Config.region(i))))
 	}
 	links := "datagrams"
 	if r.Config.Links == Streams {

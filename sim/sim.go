@@ -8,11 +8,11 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"hearsay/node"
-	"hearsay/store"
 )
 
 // Config says what to simulate. The zero value of a field but Seed stands for
@@ -20,9 +20,13 @@ import (
 // run, so tests vary nothing else between seeds.
 type Config struct {
 	Seed    uint64
-	Nodes   int           // default 6
-	Regions int           // default by the seed, 1 to 5, no more than Nodes
-	For     time.Duration // the safety phase, default 20 s
+	Nodes   int // default 6
+	Regions int // default by the seed, 1 to 5, no more than Nodes
+	// Topology and Network replace the machines in Regions of AWS and what is between
+	// them, unless nil; then Nodes and Regions are those of Topology.
+	Topology *Topology
+	Network  *Network
+	For      time.Duration // the safety phase, default 20 s
 	// Settle bounds, from the moment that all is healed, how long the replicas
 	// may take to become equal. Default 20 s.
 	Settle time.Duration
@@ -98,6 +102,9 @@ const (
 )
 
 func (cfg Config) withDefaults() Config {
+	if t := cfg.Topology; t != nil {
+		cfg.Nodes, cfg.Regions = len(t.Home), len(t.Regions)
+	}
 	setDefault(&cfg.Nodes, 6)
 	setDefault(&cfg.Regions, min(cfg.Nodes, 1+int(below(Draw(cfg.Seed, "regions"), 5))))
 	setDefault(&cfg.For, 20*time.Second)
@@ -110,6 +117,9 @@ func (cfg Config) withDefaults() Config {
 	setDefault(&cfg.Collection, KeepAll+Collection(below(Draw(cfg.Seed, "collection"), 2)))
 	setDefault(&cfg.SyncEvery, cfg.drawSyncEvery())
 	setDefault(&cfg.MaxSkew, 500*time.Millisecond)
+	if cfg.Topology == nil && cfg.Network == nil && cfg.Nodes > 0 && cfg.Regions > 0 && cfg.Regions <= len(regionNames) {
+		cfg.Topology, cfg.Network = spread(cfg.Nodes, cfg.Regions), cloud(cfg.Regions)
+	}
 	return cfg
 }
 
@@ -133,12 +143,16 @@ func setDefault[T comparable](field *T, value T) {
 // Validate returns an error that names the first field out of its range.
 func (cfg Config) Validate() error {
 	cfg = cfg.withDefaults()
+	regions := MaxNodes
+	if cfg.Topology == nil {
+		regions = len(regionNames)
+	}
 	for _, f := range []struct {
 		name               string
 		value, least, most int64
 	}{
 		{"Nodes", int64(cfg.Nodes), MinNodes, MaxNodes},
-		{"Regions", int64(cfg.Regions), 1, int64(min(cfg.Nodes, len(regionNames)))},
+		{"Regions", int64(cfg.Regions), 1, int64(min(cfg.Nodes, regions))},
 		{"For", int64(cfg.For), int64(time.Millisecond), int64(MaxFor)},
 		{"Settle", int64(cfg.Settle), int64(time.Millisecond), int64(MaxFor)},
 		{"Pace", int64(cfg.Pace), int64(time.Microsecond), int64(MaxFor)},
@@ -153,6 +167,15 @@ func (cfg Config) Validate() error {
 		if f.value < f.least || f.value > f.most {
 			return fmt.Errorf("sim: %s is %d, must be from %d to %d", f.name, f.value, f.least, f.most)
 		}
+	}
+	if cfg.Topology == nil || cfg.Network == nil {
+		return errors.New("sim: one of Topology and Network is given, give both or none")
+	}
+	if err := cfg.Topology.validate(); err != nil {
+		return err
+	}
+	if err := cfg.Network.validate(cfg.Regions); err != nil {
+		return err
 	}
 	for i := range cfg.Faults {
 		if err := cfg.Faults[i].validate(cfg.Nodes); err != nil {
@@ -177,23 +200,6 @@ func (f *Fault) validate(nodes int) error {
 		}
 	}
 	return nil
-}
-
-// regionOf returns the region in which a machine stands.
-func (cfg Config) regionOf(machine int) int { return machine % cfg.Regions }
-
-// region returns the machines that stand in a region.
-func (cfg Config) region(region int) []int {
-	var in []int
-	for i := region; i < cfg.Nodes; i += cfg.Regions {
-		in = append(in, i)
-	}
-	return in
-}
-
-// nodeID returns a machine's node id: random ones would do no better.
-func (cfg Config) nodeID(machine int) store.NodeID {
-	return store.NodeID(fmt.Sprintf("%s-%d", regionNames[cfg.regionOf(machine)], 1+machine/cfg.Regions))
 }
 
 // Run simulates cfg to its end, or to the first violation. The config is valid.

@@ -96,7 +96,7 @@ func (cfg Config) pickKey(draw uint64) store.Key {
 const valueHead = 12
 
 // valueSizes is what is stored under a key, in bytes after the head.
-var valueSizes = table{{0, 0}, {32768, 64}, {58982, 512}, {64881, 8 << 10}, {65536, 64 << 10}}
+var valueSizes = Table{{0, 0}, {32768, 64}, {58982, 512}, {64881, 8 << 10}, {65536, 64 << 10}}
 
 // value returns what op puts: no other operation puts the same.
 func (cfg Config) value(author int, ordinal uint64) []byte {

@@ -49,20 +49,15 @@ func New(cfg Config) *World {
 	}
 	w.lasting = make([]bool, len(w.faults))
 	w.check = newChecker(w)
-	w.network.seed, w.network.calm = w.cfg.Seed, w.cfg.Calm
-	if w.cfg.Links == Streams {
-		w.network.latest = make([]time.Duration, w.cfg.Nodes*w.cfg.Nodes)
-	}
+	w.network = newNetwork(w.cfg)
 	for i := range w.cfg.Nodes {
-		region := w.cfg.regionOf(i)
 		m := &machine{
 			index:  i,
-			peer:   gossip.Peer{ID: w.cfg.nodeID(i), Region: regionNames[region], Name: string(w.cfg.nodeID(i))},
+			peer:   gossip.Peer{ID: w.cfg.nodeID(i), Region: w.cfg.Topology.Regions[w.cfg.regionOf(i)], Name: string(w.cfg.nodeID(i))},
 			clocks: drawClocks(w.cfg.Seed, i, w.cfg.MaxSkew),
 			disk:   memstore.New(),
 			looks:  map[uint64]look{},
 		}
-		w.network.regions = append(w.network.regions, region)
 		w.machines = append(w.machines, m)
 		w.byID[m.peer.ID] = i
 	}
@@ -241,7 +236,7 @@ func (w *World) send(m *machine, envelopes []gossip.Envelope) {
 
 // carry lets one message travel over l.
 func (w *World) carry(l link, id, content uint64, data []byte) {
-	fate := w.network.fate(l, id)
+	fate := w.network.fate(l, id, w.now, len(data))
 	kind := Sent
 	if fate.copies == 0 {
 		kind = Lost
