@@ -10,9 +10,6 @@ import (
 // up, within the bound of its acknowledgement, or the node has told that it may not be;
 // and it is readable for certain if nothing was wrong since.
 
-// bound is the nodes' node.Config.Bound, short for runs as short as these.
-const bound = 4 * time.Second
-
 // inTime checks what m shows at the end of a turn. It looks only at the first
 // acknowledged write that m does not show yet.
 //
@@ -31,15 +28,15 @@ func (c *checker) inTime(m *machine) {
 		return
 	}
 	a := c.acks[l.shown]
-	if due := max(dawn+int64(a.at+c.ahead), l.since) + int64(bound); l.looked > due && m.node.Progress().Late == 0 {
-		c.w.violated("C3", m, "does not show write %d of %v, acknowledged at %v, and has not told that the bound of %v is exceeded", a.Seq, a.Origin, a.at, bound)
+	if due := max(dawn+int64(a.at+c.ahead), l.since) + int64(c.w.cfg.Bound); l.looked > due && m.node.Progress().Late == 0 {
+		c.w.violated("C3", m, "does not show write %d of %v, acknowledged at %v, and has not told that the bound of %v is exceeded", a.Seq, a.Origin, a.at, c.w.cfg.Bound)
 		return
 	}
 	if m.node.Progress().Snapshot != nil {
 		l.behind = c.w.now
 	}
-	if since := max(a.at, m.clocks.booted, l.behind); c.w.now > since+bound && c.w.quiet(since) {
-		c.w.violated("C3", m, "does not show write %d of %v, acknowledged at %v, though nothing was wrong for the bound of %v", a.Seq, a.Origin, a.at, bound)
+	if since := max(a.at, m.clocks.booted, l.behind); c.w.now > since+c.w.cfg.Bound && c.w.quiet(since) {
+		c.w.violated("C3", m, "does not show write %d of %v, acknowledged at %v, though nothing was wrong for the bound of %v", a.Seq, a.Origin, a.at, c.w.cfg.Bound)
 	}
 }
 

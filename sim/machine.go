@@ -29,7 +29,7 @@ type machine struct {
 	uploads  uint64 // their number
 	expected map[gossip.Piece]bool
 
-	looks map[uint64]look // reads under way, by ordinal
+	looks map[uint64]look // reads under way, by operation.name
 
 	inbox []input // what waits for the next turn; see maxInbox
 	bytes int     // of the messages in it
@@ -312,7 +312,7 @@ func (w *World) restart(m *machine, cause uint64) {
 func (w *World) boot(m *machine, cause uint64) {
 	cfg := node.DefaultConfig()
 	cfg.ID, cfg.Region, cfg.Name, cfg.MaxSkew = m.peer.ID, m.peer.Region, m.peer.Name, w.cfg.MaxSkew
-	cfg.Found, cfg.Bound = m.index == 0 && m.disks == 0, bound
+	cfg.Found, cfg.Bound = m.index == 0 && m.disks == 0, w.cfg.Bound
 	cfg.Gossip.Roster.Silence = silence
 	if len(w.faults) > 0 {
 		cfg.Gossip.RepairInterval, cfg.Gossip.Scrub = repairInterval, scrub
@@ -330,6 +330,9 @@ func (w *World) boot(m *machine, cause uint64) {
 	if err := m.disk.Sweep(); err != nil {
 		w.violated("restart", m, "sweep of %s: %v", m.peer.ID, err)
 		return
+	}
+	if w.cfg.Tune != nil {
+		w.cfg.Tune(&cfg)
 	}
 	n, err := node.New(cfg, m.disk)
 	if err != nil {

@@ -245,13 +245,13 @@ func TestCheckerNotices(t *testing.T) {
 		}, "I1"},
 		{"a write that does not show, and no word of it", func(t *testing.T, w *World, m *machine) {
 			showsNothing(t, w, m)
-			w.check.of[m.index].looked += int64(2 * bound)
+			w.check.of[m.index].looked += int64(2 * w.cfg.Bound)
 			w.check.inTime(m)
 		}, "C3"},
 		{"a write that does not show though nothing was wrong", func(t *testing.T, w *World, m *machine) {
 			showsNothing(t, w, m)
 			w.check.of[m.index].looked = 0 // by its own clock there is time
-			w.now += 2 * bound
+			w.now += 2 * w.cfg.Bound
 			w.check.inTime(m)
 		}, "C3"},
 		{"a large value that is not whole", func(t *testing.T, w *World, m *machine) {

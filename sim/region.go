@@ -25,32 +25,44 @@ var lookTime = Table{{0, 0}, {49152, 0}, {62259, 2_000_000}, {65536, 40_000_000}
 func (w *World) read(m *machine, op operation) {
 	now := m.clocks.read(w.now)
 	l := look{op: op, now: now, owes: w.check.history(op.key).region[w.network.regions[m.index]]}
-	after := time.Duration(lookTime.at(w.draw("look", uint64(m.index), op.ordinal)))
+	after := time.Duration(lookTime.at(w.draw("look", uint64(op.author), op.ordinal)))
 	if after == 0 {
 		w.finish(m, l)
 		return
 	}
-	m.looks[op.ordinal] = l
-	w.push(happening{at: w.now + after, kind: Looked, machine: m.index, id: op.ordinal})
+	id := op.name()
+	m.looks[id] = l
+	w.push(happening{at: w.now + after, kind: Looked, machine: m.index, id: id})
+}
+
+// name tells op from all others on its machine.
+func (op *operation) name() uint64 {
+	if op.session == nil {
+		return op.ordinal
+	}
+	return uint64(op.session.number+1)<<40 | op.ordinal
 }
 
 // looked lets a read take the front, once its machine runs.
-func (w *World) looked(m *machine, ordinal uint64) {
-	l, under := m.looks[ordinal]
+func (w *World) looked(m *machine, name uint64) {
+	l, under := m.looks[name]
 	if !under {
 		return // its machine crashed
 	}
 	if m.pauses > 0 {
-		w.push(happening{at: w.now + 20*time.Millisecond, kind: Looked, machine: m.index, id: ordinal})
+		w.push(happening{at: w.now + 20*time.Millisecond, kind: Looked, machine: m.index, id: name})
 		return
 	}
-	delete(m.looks, ordinal)
+	delete(m.looks, name)
 	w.finish(m, l)
 }
 
 func (w *World) finish(m *machine, l look) {
 	if m.front == nil {
 		w.stats.NobodyHome++
+		if l.op.session != nil {
+			w.ended(l.op.session, Record{Outcome: Failed})
+		}
 		return
 	}
 	w.stats.Reads++
@@ -62,6 +74,14 @@ func (w *World) finish(m *machine, l look) {
 	if m.front.Region(l.now) {
 		w.stats.RegionReads++
 		w.check.owed(m, l)
+	}
+	if s := l.op.session; s != nil && s.op.ordinal == l.op.ordinal {
+		held, err := m.front.Entries.Get(l.op.key)
+		if err != nil {
+			held = nil
+		}
+		w.stats.SessionsServed++
+		w.found(m, s, l.now, held)
 	}
 }
 

@@ -23,6 +23,11 @@ type session struct {
 	asked time.Duration
 	waits bool // for an answer
 	past  past
+
+	load       *Workload // nil for what every run has
+	loadNumber int
+	place      place
+	next       time.Duration // when its next operation was due
 }
 
 const (
@@ -68,6 +73,10 @@ func (cfg Config) sessionOp(session int, ordinal uint64) operation {
 // planSession puts a session's operation in the queue, one in each Pace, if it
 // comes before the end.
 func (w *World) planSession(s *session, ordinal uint64) {
+	if s.load != nil {
+		w.planGiven(s, ordinal)
+		return
+	}
 	draw := w.draw("session at", uint64(s.number), ordinal)
 	at := time.Duration(ordinal)*w.cfg.Pace + time.Duration(below(draw, uint64(w.cfg.Pace)))
 	if at < w.cfg.For {
@@ -77,23 +86,54 @@ func (w *World) planSession(s *session, ordinal uint64) {
 
 // roam lets a session ask for its next operation, unless it waits for one.
 func (w *World) roam(s *session, ordinal uint64) {
-	w.planSession(s, ordinal+1)
-	if s.waits && w.now < s.asked+sessionWait {
+	closed := s.load != nil && s.load.Closed
+	if !closed {
+		w.planSession(s, ordinal+1)
+	}
+	if s.waits && (w.now < s.asked+sessionWait || closed && s.op.ordinal+1 != ordinal) {
 		return
 	}
 	if s.waits {
 		w.stats.SessionsGaveUp++
+		w.ended(s, Record{Outcome: Unknown})
 	}
-	s.op, s.asked, s.waits = w.cfg.sessionOp(s.number, ordinal), w.now, true
+	if closed && w.now != s.next {
+		return // thinks first
+	}
+	s.asked, s.waits = w.now, true
+	if s.load != nil {
+		s.op = w.givenOp(s, ordinal)
+	} else {
+		s.op = w.cfg.sessionOp(s.number, ordinal)
+	}
+	if closed && w.now+sessionWait < w.cfg.For {
+		w.push(happening{at: w.now + sessionWait, kind: Roamed, other: s.number, id: ordinal + 1})
+	}
 	w.attempt(s)
+}
+
+// ended lets a session stop waiting for the operation that it asked last.
+func (w *World) ended(s *session, r Record) {
+	if !s.waits {
+		return
+	}
+	s.waits = false
+	w.record(s, r)
+	if s.load != nil && s.load.Closed {
+		w.planSession(s, s.op.ordinal+1)
+	}
 }
 
 // attempt lets a session ask, for the first time or again.
 func (w *World) attempt(s *session) {
 	m := w.machines[s.op.machine]
 	if !m.running() || m.front == nil {
-		s.waits = false
 		w.stats.NobodyHome++
+		w.ended(s, Record{Outcome: Failed})
+		return
+	}
+	if s.load != nil && !s.load.Token {
+		w.serve(m, s, m.clocks.read(w.now), store.Bookmark{})
 		return
 	}
 	seen, err := w.seen(s)
@@ -107,16 +147,17 @@ func (w *World) attempt(s *session) {
 	case err == nil:
 		w.serve(m, s, now, seen)
 	case errors.Is(err, node.ErrLost) && (w.check.beyond(seen) || w.check.isTakenBack(seen)):
-		s.waits, s.token, s.past = false, "", nil
+		s.token, s.past = "", nil
 		w.stats.BookmarksLost++
+		w.ended(s, Record{Outcome: Failed})
 	case errors.Is(err, node.ErrLost):
 		// Every other acknowledged write survives.
 		w.violated("C8", m, "tells session %d that its bookmark is lost: %v", s.number, err)
 	case errors.Is(err, node.ErrBehind) && w.now+sessionPoll < s.asked+sessionWait:
 		w.push(happening{at: w.now + sessionPoll, kind: Again, machine: m.index, other: s.number, id: s.op.ordinal})
 	default:
-		s.waits = false
 		w.stats.SessionsRefused++
+		w.ended(s, Record{Outcome: Failed})
 		w.effect(Step{Kind: Refused, Machine: m.index, Other: s.number, ID: s.op.ordinal, Note: err.Error()})
 	}
 }
@@ -140,35 +181,58 @@ func (w *World) seen(s *session) (store.Bookmark, error) {
 // serve lets m, which holds all that the client had seen, do its operation.
 func (w *World) serve(m *machine, s *session, now clock.Reading, seen store.Bookmark) {
 	op := s.op
-	switch op.kind {
-	case opPut, opDelete:
+	token := s.load == nil || s.load.Token
+	switch {
+	case op.kind == opPut || op.kind == opDelete:
 		op.session, op.seen, op.past = s, seen, slices.Clone(s.past)
 		w.deliver(m, input{kind: Asked, op: op})
 		return
-	case opRead:
+	case op.kind == opRead && !token:
+		w.read(m, op)
+		return
+	case op.kind == opRead:
 		e := w.sessionRead(m, now, op, &seen)
 		w.check.sessionRead(m, s, op.key, e)
-	case opList:
-		w.sessionList(m, s, now, op, &seen)
+		w.stats.SessionsServed++
+		w.found(m, s, now, e)
+	default:
+		w.sessionList(m, s, now, op, &seen, token)
+		w.stats.SessionsServed++
+		w.ended(s, Record{Region: m.front.Region(now)})
 	}
-	s.waits, s.token = false, w.bookmarks.Seal(seen.Above(m.front.Floor, m.front.Marks))
-	w.stats.SessionsServed++
+	if token {
+		s.token = w.bookmarks.Seal(seen.Above(m.front.Floor, m.front.Marks))
+	}
+}
+
+// found lets a session hear that its read found e, nil for nothing.
+func (w *World) found(m *machine, s *session, now clock.Reading, e *store.Entry) {
+	r := Record{Region: m.front.Region(now)}
+	if e != nil {
+		r.Version, r.Seq = e.Version, e.Seq
+		r.Live = !e.Tombstone && (e.Expires == 0 || e.Expires*int64(time.Second) > now.Wall)
+	}
+	w.ended(s, r)
 }
 
 // refused lets a session hear that the write of its operation is refused.
-func (s *session) refused(op operation) {
+func (w *World) refused(s *session, op operation) {
 	if s.op.ordinal == op.ordinal {
-		s.waits = false
+		w.ended(s, Record{Outcome: Failed})
 	}
 }
 
 // wrote lets a session hear that the write of its operation is done.
 func (w *World) wrote(s *session, op operation, r node.Reply) {
-	if s.waits && s.op.ordinal == op.ordinal {
-		s.past.learn(fact{op.key, r.Version, wroteIt})
-		s.waits, s.token = false, w.bookmarks.Seal(op.seen.Note(r.Version, r.Seq))
-		w.stats.SessionsServed++
+	if !s.waits || s.op.ordinal != op.ordinal {
+		return
 	}
+	if s.load == nil || s.load.Token {
+		s.past.learn(fact{op.key, r.Version, wroteIt})
+		s.token = w.bookmarks.Seal(op.seen.Note(r.Version, r.Seq))
+	}
+	w.stats.SessionsServed++
+	w.ended(s, Record{Version: r.Version, Seq: r.Seq, Region: r.Ack != node.AckLocal})
 }
 
 // sessionRead reads the key of op at m, adds what it shows to seen, and returns
@@ -188,7 +252,7 @@ func (w *World) sessionRead(m *machine, now clock.Reading, op operation, seen *s
 
 // sessionList lists some keys at m from that of op on, has the checker look at
 // them, and adds what they show to seen.
-func (w *World) sessionList(m *machine, s *session, now clock.Reading, op operation, seen *store.Bookmark) {
+func (w *World) sessionList(m *machine, s *session, now clock.Reading, op operation, seen *store.Bookmark, token bool) {
 	front, witness := watched(m.front, *seen)
 	end := store.Key{Namespace: op.key.Namespace, Name: "\xff"}
 	_, next, err := node.Scan(now, front, op.key, end, maxListed)
@@ -207,7 +271,9 @@ func (w *World) sessionList(m *machine, s *session, now clock.Reading, op operat
 		return
 	}
 	w.effect(Step{Kind: Read, Machine: m.index, Other: s.number, ID: uint64(len(held))})
-	w.check.sessionListed(m, s, op.key, end, held)
+	if token {
+		w.check.sessionListed(m, s, op.key, end, held)
+	}
 }
 
 // watched returns f as a client reads it that has seen seen.

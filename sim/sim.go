@@ -40,9 +40,14 @@ type Config struct {
 	Keys int
 	// Sessions is how many clients roam, each with a bookmark. Default 6.
 	Sessions int
+	// Workloads replace the clients of all machines and the sessions, unless nil. Pace
+	// and Keys then mean nothing, and Sessions is the sum of theirs.
+	Workloads []Workload
 	// MaxSkew is that of the nodes, and the clocks of the machines keep to it.
 	// Default 500 ms.
 	MaxSkew time.Duration
+	// Bound is that of the nodes. Default 4 s, short for runs as short as these.
+	Bound time.Duration
 	// Links is how messages travel. Default by the seed.
 	Links Links
 	// Collection says whether nodes take out what the floor has passed. Default by the
@@ -56,6 +61,10 @@ type Config struct {
 	Calm bool
 	// Faults replaces those that Plan draws, unless it is nil.
 	Faults []Fault
+	// Tune, unless nil, changes what each node is started with, but not who it is.
+	Tune func(*node.Config)
+	// Record, unless nil, is called for every operation of a session that has ended.
+	Record func(Record)
 	// Trace, unless nil, is called for every happening and effect, in order.
 	Trace func(Step)
 }
@@ -112,11 +121,19 @@ func (cfg Config) withDefaults() Config {
 	setDefault(&cfg.Pace, 150*time.Millisecond)
 	setDefault(&cfg.MaxValue, 64<<10)
 	setDefault(&cfg.Keys, 64)
-	setDefault(&cfg.Sessions, 6)
+	if cfg.Workloads != nil {
+		cfg.Sessions = 0
+		for i := range cfg.Workloads {
+			cfg.Sessions += cfg.Workloads[i].Sessions
+		}
+	} else {
+		setDefault(&cfg.Sessions, 6)
+	}
 	setDefault(&cfg.Links, Datagrams+Links(below(Draw(cfg.Seed, "links"), 2)))
 	setDefault(&cfg.Collection, KeepAll+Collection(below(Draw(cfg.Seed, "collection"), 2)))
 	setDefault(&cfg.SyncEvery, cfg.drawSyncEvery())
 	setDefault(&cfg.MaxSkew, 500*time.Millisecond)
+	setDefault(&cfg.Bound, 4*time.Second)
 	if cfg.Topology == nil && cfg.Network == nil && cfg.Nodes > 0 && cfg.Regions > 0 && cfg.Regions <= len(regionNames) {
 		cfg.Topology, cfg.Network = spread(cfg.Nodes, cfg.Regions), cloud(cfg.Regions)
 	}
@@ -162,6 +179,7 @@ func (cfg Config) Validate() error {
 		{"Links", int64(cfg.Links), int64(Datagrams), int64(Streams)},
 		{"Collection", int64(cfg.Collection), int64(KeepAll), int64(Collect)},
 		{"SyncEvery", int64(cfg.SyncEvery), int64(SyncAlways), int64(node.MaxSyncEvery)},
+		{"Bound", int64(cfg.Bound), int64(node.MinBound), int64(MaxFor)},
 		{"MaxSkew", int64(cfg.MaxSkew), int64(time.Millisecond), int64(time.Minute)},
 	} {
 		if f.value < f.least || f.value > f.most {
@@ -176,6 +194,11 @@ func (cfg Config) Validate() error {
 	}
 	if err := cfg.Network.validate(cfg.Regions); err != nil {
 		return err
+	}
+	for i := range cfg.Workloads {
+		if err := cfg.Workloads[i].validate(cfg.Regions); err != nil {
+			return err
+		}
 	}
 	for i := range cfg.Faults {
 		if err := cfg.Faults[i].validate(cfg.Nodes); err != nil {

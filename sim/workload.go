@@ -101,7 +101,11 @@ var valueSizes = Table{{0, 0}, {32768, 64}, {58982, 512}, {64881, 8 << 10}, {655
 // value returns what op puts: no other operation puts the same.
 func (cfg Config) value(author int, ordinal uint64) []byte {
 	draw := Draw(cfg.Seed, "value", uint64(author), ordinal)
-	v := make([]byte, valueHead+min(int(valueSizes.at(draw)), cfg.MaxValue))
+	sizes := valueSizes
+	if load, _ := cfg.load(author - cfg.Nodes); author >= cfg.Nodes && load != nil {
+		sizes = load.Size
+	}
+	v := make([]byte, valueHead+min(int(sizes.at(draw)), cfg.MaxValue))
 	binary.BigEndian.PutUint32(v, uint32(author))
 	binary.BigEndian.PutUint64(v[4:], ordinal)
 	for i := valueHead; i < len(v); i++ {
@@ -156,7 +160,7 @@ func (w *World) write(m *machine, now clock.Reading, op operation) {
 		w.stats.Refused++
 		w.effect(Step{Kind: Refused, Machine: m.index, ID: op.ordinal, Note: err.Error()})
 		if op.session != nil {
-			op.session.refused(op)
+			w.refused(op.session, op)
 		}
 		return
 	}

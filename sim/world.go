@@ -22,6 +22,8 @@ type World struct {
 	network  network
 	machines []*machine
 	sessions []*session
+	regions  [][]int  // the machines of each
+	unknown  []Record // of writes whose clients never heard their end
 	byID     map[store.NodeID]int
 	faults   []Fault
 	lasting  []bool // of the faults: it began and did not end
@@ -66,10 +68,18 @@ func New(cfg Config) *World {
 	}
 	for _, m := range w.machines {
 		w.meet(m, bootCause, false)
-		w.plan(m, 0)
+		if w.cfg.Workloads == nil {
+			w.plan(m, 0)
+		}
+	}
+	for region := range w.cfg.Topology.Regions {
+		w.regions = append(w.regions, w.cfg.region(region))
 	}
 	for i := range w.cfg.Sessions {
 		s := &session{number: i}
+		if s.load, s.loadNumber = w.cfg.load(i); s.load != nil {
+			s.place.region = w.settle(s, -1)
+		}
 		w.sessions = append(w.sessions, s)
 		w.planSession(s, 0)
 	}
@@ -431,6 +441,7 @@ func (w *World) probe() {
 	}
 	if difference == nil {
 		w.check.swept()
+		w.recordUnknown()
 		w.done = true
 		return
 	}
