@@ -106,8 +106,7 @@ func (e *Engine) cutBack() error {
 	}
 	e.cut = e.durable
 	e.recount = true
-	e.takeAnew()
-	return nil
+	return e.takeAnew()
 }
 
 // forgetBeyond stops whatever goes on with origin past last.

@@ -34,7 +34,12 @@ func (e *Engine) takeIn(origin store.Origin, through uint64) error {
 	return e.settle(origin)
 }
 
+// settle raises the watermark of origin as far as no row waits, unless this node has
+// said how far it holds origin and is to take no more of it.
 func (e *Engine) settle(origin store.Origin) error {
+	if e.roster.Refuses(origin.Node) {
+		return nil
+	}
 	through := e.reach(origin)
 	if i, _ := e.findWait(origin, 0); i < len(e.stalled) && e.stalled[i].origin == origin {
 		through = min(through, e.stalled[i].seq-1)
@@ -80,7 +85,7 @@ func (e *Engine) findWait(origin store.Origin, seq uint64) (int, bool) {
 
 // takeAnew forgets values beyond an end, and then also what is taken in past the
 // watermarks: rows that waited for such a value have to come with another.
-func (e *Engine) takeAnew() {
+func (e *Engine) takeAnew() error {
 	excluded := false
 	for _, w := range slices.Clone(e.wants) {
 		if w.entry != nil && e.beyond(store.Mark{Origin: w.entry.Version.Origin, Seq: w.entry.Seq}) {
@@ -90,7 +95,12 @@ func (e *Engine) takeAnew() {
 		}
 	}
 	if !excluded && !slices.ContainsFunc(e.taken, e.beyond) {
-		return
+		for _, m := range e.taken.Clone() {
+			if err := e.settle(m.Origin); err != nil { // it may have been refused until now
+				return err
+			}
+		}
+		return nil
 	}
 	if e.catching != nil {
 		e.beginScan() // it may have waited for one
@@ -103,6 +113,7 @@ func (e *Engine) takeAnew() {
 			e.notice(clock.Reading{Mono: e.now}, m.Origin, most, true)
 		}
 	}
+	return nil
 }
 
 // beyond reports whether m is beyond the end of its origin.

@@ -38,7 +38,7 @@ func (c *clearing) again() { c.due, c.at = true, store.Key{} }
 
 // excluded reports whether e lies beyond the end of its origin.
 func (n *Node) excluded(e *store.Entry) bool {
-	return n.engine.Roster().Epoch().Excludes(e.Version.Origin, e.Seq, n.engine.Retired(e.Version.Origin))
+	return n.engine.Roster().Epoch().Excludes(e.Version, e.Seq)
 }
 
 // writable reports whether the node may write, and misses nothing of the time

@@ -217,7 +217,7 @@ func (n *Node) enter(now clock.Reading, w Write, old *store.Entry) (*store.Entry
 		Version: store.Version{Timestamp: t, Origin: n.own},
 		Seq:     n.seq + 1,
 		Request: w.Request,
-		Seen:    w.Seen.Above(n.engine.Floor(), n.marks).By(n.own),
+		Seen:    w.Seen.Above(n.engine.Floor(), counting(n.marks, n.engine.Roster().Epoch())).By(n.own),
 	}
 	if old != nil {
 		e.Known = n.losses.knows(old).By(n.own, n.engine.W())
@@ -368,7 +368,7 @@ func (n *Node) flush() (Output, error) {
 		if err != nil {
 			return Output{}, fmt.Errorf("take snapshot: %w", err)
 		}
-		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Acked: acked, Floor: floor, Fenced: n.engine.Fenced(), Hold: hold, Refusal: refusal, MaxSkew: n.cfg.MaxSkew, Clock: n.now, ClockOff: n.clockWrong, Lost: n.losses.shown()}
+		out.Front = &Front{Entries: snapshot, Marks: n.marks.Clone(), Wall: n.wall, W: w, Acked: acked, Floor: floor, Epoch: *n.engine.Roster().Epoch(), Fenced: n.engine.Fenced(), Hold: hold, Refusal: refusal, MaxSkew: n.cfg.MaxSkew, Clock: n.now, ClockOff: n.clockWrong, Lost: n.losses.shown()}
 		n.fresh, n.w, n.acked, n.floor, n.hold, n.ready, n.clockTold = false, w, acked, floor, hold, refusal == nil, n.clockWrong
 	}
 	n.replies = nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hearsay/clock"
+	"hearsay/gossip/roster"
 	"hearsay/gossip/view"
 	"hearsay/store"
 )
@@ -26,6 +27,8 @@ type Front struct {
 	// Floor is the timestamp at or below which everything is everywhere, at every
 	// member of the cluster; zero if that is unknown. It is never above W.
 	Floor clock.Timestamp
+	// Epoch is the roster over which these count, and by whose ends writes do not.
+	Epoch roster.Epoch
 	// Hold is how long the node may answer `region`; see Region.
 	Hold view.Hold
 	// Fenced says that what the replica shows may be deleted long since, and how stale

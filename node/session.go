@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hearsay/clock"
+	"hearsay/gossip/roster"
 	"hearsay/store"
 )
 
@@ -45,7 +46,7 @@ func (f *Front) Serve(now clock.Reading, b store.Bookmark) error {
 		case held >= s.Seq:
 		case s.Timestamp.Compare(f.W) > 0:
 			behind = fmt.Errorf("%w: of %v it holds %d of %d writes", ErrBehind, s.Origin, held, s.Seq)
-		case held == 0 && s.Timestamp.Compare(f.Floor) <= 0:
+		case held == 0 && s.Timestamp.Compare(f.Floor) <= 0 && !excludes(&f.Epoch, s):
 			// A retired origin, all of whose writes are everywhere.
 		default:
 			// Nothing is missing here that was stamped up to W.
@@ -53,6 +54,25 @@ func (f *Front) Serve(now clock.Reading, b store.Bookmark) error {
 		}
 	}
 	return behind
+}
+
+// Shorten returns b, which f serves, without what every node serves whose W is at or
+// above the floor of f.
+func (f *Front) Shorten(b store.Bookmark) store.Bookmark {
+	return b.Above(f.Floor, counting(f.Marks, &f.Epoch))
+}
+
+// counting returns what says of a write at or below the floor that goes with marks and
+// e whether it counts: it is held, or of a retired origin.
+func counting(marks store.Watermarks, e *roster.Epoch) func(store.Seen) bool {
+	return func(s store.Seen) bool {
+		held := marks.At(s.Origin)
+		return held >= s.Seq || held == 0 && !excludes(e, s)
+	}
+}
+
+func excludes(e *roster.Epoch, s store.Seen) bool {
+	return e.Excludes(store.Version{Timestamp: s.Timestamp, Origin: s.Origin}, s.Seq)
 }
 
 func checkAhead(now clock.Reading, b store.Bookmark, maxSkew time.Duration) error {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hearsay/clock"
+	"hearsay/gossip/roster"
 	"hearsay/node"
 	"hearsay/store"
 )
@@ -21,12 +22,44 @@ func saw(id store.NodeID, seq uint64, s int64) store.Bookmark {
 	return store.Bookmark{}.Note(store.Version{Timestamp: stamp(s), Origin: origin(id)}, seq)
 }
 
+// dropped returns an epoch that dropped id, of which nothing counted that was stamped
+// past s.
+func dropped(id store.NodeID, s int64) roster.Epoch {
+	return roster.Epoch{Number: 2, Ends: []roster.End{{Node: id, Epoch: 2, Through: stamp(s)}}}
+}
+
+// Below the floor a bookmark keeps what does not count: a node that shows it, until it has
+// written it anew, has its readers keep it in mind, so that others do not show them less.
+func TestShorten(t *testing.T) {
+	f := &node.Front{Marks: store.Watermarks{{Origin: origin("a"), Seq: 5}}, W: stamp(10), Floor: stamp(7), Epoch: dropped("d", 5)}
+	tests := []struct {
+		name string
+		b    store.Bookmark
+		kept int
+	}{
+		{"what is covered", saw("a", 5, 7), 0},
+		{"what is above the floor", saw("a", 5, 8), 1},
+		{"past an end", saw("a", 6, 7), 1},
+		{"of an origin that is retired", saw("c", 1, 7), 0},
+		{"of an origin that had retired when its node was dropped", saw("d", 1, 5), 0},
+		{"of an origin of which nothing counts", saw("d", 1, 6), 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := f.Shorten(tt.b); len(got.Marks) != tt.kept || got.Floor != f.Floor {
+				t.Errorf("Shorten = %+v, want %d marks and the floor", got, tt.kept)
+			}
+		})
+	}
+}
+
 func TestServe(t *testing.T) {
 	f := &node.Front{
 		Marks:   store.Watermarks{{Origin: origin("a"), Seq: 5}, {Origin: origin("b"), Seq: 3}},
 		W:       stamp(10),
 		Floor:   stamp(7),
 		MaxSkew: 500 * time.Millisecond,
+		Epoch:   dropped("d", 5),
 	}
 	tests := []struct {
 		name string
@@ -47,6 +80,9 @@ func TestServe(t *testing.T) {
 		{"past an end that W has passed", saw("a", 6, 10), node.ErrLost},
 		{"of an origin that ended before it began", saw("c", 1, 8), node.ErrLost},
 		{"of an origin that is retired", saw("c", 1, 7), nil},
+		{"of an origin that had retired when its node was dropped", saw("d", 1, 5), nil},
+		{"of an origin of which nothing counts", saw("d", 1, 6), node.ErrLost},
+		{"of one that may have begun since its node was dropped", saw("d", 1, 11), node.ErrBehind},
 		{"past an end that the floor has passed", saw("a", 6, 7), node.ErrLost},
 		{"lost and behind", saw("a", 6, 9).And(saw("b", 4, 12)), node.ErrLost},
 		{"behind and lost", saw("a", 6, 12).And(saw("b", 4, 9)), node.ErrLost},

@@ -12,7 +12,7 @@ import (
 // An ack is a client's being told that a region holds a write.
 type ack struct {
 	at time.Duration
-	store.Mark
+	store.Seen
 }
 
 // ackedBy checks what m's new front claims beyond the one before it.
@@ -29,7 +29,7 @@ func (c *checker) ackedBy(m *machine) {
 	before := time.Duration(m.front.Acked.Wall-dawn) - c.ahead
 	for ; l.acks < len(c.acks) && c.acks[l.acks].at < before; l.acks++ {
 		a := c.acks[l.acks]
-		if !c.w.cfg.covers(m.front.Marks, m.front.Floor, a.Origin, a.Seq) && !c.excluded(a.Origin, a.Seq) {
+		if !c.w.cfg.covers(m.front.Marks, m.front.Floor, a.Origin, a.Seq) && !c.beyondEnd(a.Seen) {
 			c.w.violated("C4", m, "says that it misses nothing acknowledged before %v, but does not cover write %d of %v, acknowledged at %v", before, a.Seq, a.Origin, a.at)
 			return
 		}

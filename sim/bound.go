@@ -42,7 +42,7 @@ func (c *checker) inTime(m *machine) {
 
 // shows reports whether m shows what a stands for, or what supersedes it.
 func (c *checker) shows(m *machine, a ack) bool {
-	if c.w.cfg.covers(m.front.Marks, m.front.Floor, a.Origin, a.Seq) || c.excluded(a.Origin, a.Seq) {
+	if c.w.cfg.covers(m.front.Marks, m.front.Floor, a.Origin, a.Seq) || c.beyondEnd(a.Seen) {
 		return true
 	}
 	known := c.find(a.Origin, a.Seq)

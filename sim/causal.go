@@ -72,7 +72,7 @@ func (c *checker) sessionListed(m *machine, s *session, start, end store.Key, he
 	through, _ := s.past.find(end)
 	for _, f := range s.past[from:through] {
 		i, ok := slices.BinarySearchFunc(held, f.key, func(e *store.Entry, key store.Key) int { return e.Key.Compare(key) })
-		if !ok && c.collected(f.key, f.version, m.front.Floor) {
+		if !ok && c.collected(f.key, f.version, m.front.Floor) && !c.excluded(f.version, c.history(f.key).seq(f.version)) {
 			continue // what superseded it is gone too
 		}
 		if !ok || held[i].Version.Compare(f.version) < 0 {
@@ -98,6 +98,18 @@ func (c *checker) sessionAccepted(m *machine, op operation, v store.Version) {
 	}
 }
 
+// serves checks that the bookmark of a session that m serves names nothing that lies
+// beyond an end, unless m holds it still.
+func (c *checker) serves(m *machine, s *session, seen store.Bookmark) bool {
+	for _, mark := range seen.Marks {
+		if c.beyondEnd(mark) && m.front.Marks.At(mark.Origin) < mark.Seq {
+			c.w.violated("C8", m, "serves session %d, whose bookmark names write %d of %v, which is lost", s.number, mark.Seq, mark.Origin)
+			return false
+		}
+	}
+	return true
+}
+
 // unserved returns why m does not serve the bookmark of every session, empty
 // if it does.
 func (c *checker) unserved(m *machine) string {
@@ -106,7 +118,10 @@ func (c *checker) unserved(m *machine) string {
 		if err == nil {
 			err = m.front.Serve(m.clocks.read(c.w.now), seen)
 		}
-		if err != nil && !(errors.Is(err, node.ErrLost) && (c.beyond(seen) || c.isTakenBack(seen))) {
+		switch {
+		case c.beyond(seen) && !errors.Is(err, node.ErrLost):
+			return fmt.Sprintf("%s does not tell session %d that its bookmark is lost, but %v", m.peer.ID, s.number, err)
+		case err != nil && !(errors.Is(err, node.ErrLost) && (c.beyond(seen) || c.isTakenBack(seen))):
 			return fmt.Sprintf("%s does not serve session %d: %v", m.peer.ID, s.number, err)
 		}
 	}

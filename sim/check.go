@@ -396,7 +396,7 @@ func (c *checker) replied(m *machine, r node.Reply) {
 		h.acked = r.Version
 	}
 	if r.Ack == node.AckRegion {
-		c.acks = append(c.acks, ack{c.w.now, store.Mark{Origin: r.Version.Origin, Seq: r.Seq}})
+		c.acks = append(c.acks, ack{c.w.now, store.Seen{Mark: store.Mark{Origin: r.Version.Origin, Seq: r.Seq}, Timestamp: r.Version.Timestamp}})
 		c.inRegion(m, h, r.Version)
 	}
 }

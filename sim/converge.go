@@ -64,7 +64,7 @@ func (c *checker) stray(m *machine) *difference {
 		return &difference{m, fmt.Sprintf("%s cannot be scanned: %v", m.peer.ID, err)}
 	}
 	for _, e := range all {
-		if c.excluded(e.Version.Origin, e.Seq) {
+		if c.excluded(e.Version, e.Seq) {
 			return &difference{m, fmt.Sprintf("%s holds %s, beyond the end of its origin, and has not written it anew", m.peer.ID, describe(e))}
 		}
 	}

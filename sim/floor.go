@@ -114,7 +114,7 @@ func (c *checker) collected(key store.Key, v store.Version, floor clock.Timestam
 		return false
 	}
 	for _, n := range slices.Backward(c.history(key).versions) {
-		if n.version.Timestamp.Compare(floor) <= 0 && !c.excluded(n.version.Origin, n.seq) {
+		if n.version.Timestamp.Compare(floor) <= 0 && !c.excluded(n.version, n.seq) {
 			due, ever := c.dues[n.version]
 			return ever && due.Compare(floor) <= 0
 		}

@@ -2,10 +2,12 @@ package sim
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
 	"hearsay/clock"
+	"hearsay/gossip/roster"
 	"hearsay/node"
 	"hearsay/store"
 	"hearsay/store/memstore"
@@ -355,8 +357,22 @@ func TestCheckerNotices(t *testing.T) {
 			s.token, s.op.machine = w.bookmarks.Seal(store.Bookmark{}.Note(v, 1)), m.index
 			w.attempt(s)
 		}, "C8"},
+		{"a session served whose bookmark names what lies beyond an end", func(t *testing.T, w *World, m *machine) {
+			w.cfg.Collection = Collect
+			w.check.epoch.Ends = []roster.End{{Node: "gone"}}
+			s := w.sessions[0]
+			v := store.Version{Origin: store.Origin{Node: "gone"}, Timestamp: m.front.Floor}
+			s.token, s.op.machine = w.bookmarks.Seal(store.Bookmark{}.Note(v, 1)), m.index
+			w.attempt(s)
+		}, "C8"},
+		{"an end before what another covers", func(t *testing.T, w *World, m *machine) {
+			gone := w.machines[2].peer.ID
+			w.check.epoch.Ends = []roster.End{{Node: gone}}
+			w.check.epoch.Members = slices.DeleteFunc(slices.Clone(w.check.epoch.Members), func(e roster.Member) bool { return e.Node == gone })
+			w.check.ended(m, w.check.epoch.Ends[0])
+		}, "C6"},
 		{"a write that was acknowledged before, and is missing", func(t *testing.T, w *World, m *machine) {
-			w.check.acks = append(w.check.acks[:w.check.of[m.index].acks], ack{0, store.Mark{Origin: store.Origin{Node: "x", Incarnation: store.Incarnation{Start: m.front.W}}, Seq: 1}})
+			w.check.acks = append(w.check.acks[:w.check.of[m.index].acks], ack{0, store.Seen{Mark: store.Mark{Origin: store.Origin{Node: "x", Incarnation: store.Incarnation{Start: m.front.W}}, Seq: 1}}})
 			w.check.ackedBy(m)
 		}, "C4"},
 		{"a floor that went back", func(t *testing.T, w *World, m *machine) {

@@ -65,7 +65,7 @@ func (c *checker) newest(key store.Key, marks store.Watermarks, floor clock.Time
 	h := c.history(key)
 	for i := len(h.versions) - 1; i >= 0; i-- {
 		n := &h.versions[i]
-		if !c.excluded(n.version.Origin, n.seq) && c.w.cfg.covers(marks, floor, n.version.Origin, n.seq) {
+		if !c.excluded(n.version, n.seq) && c.w.cfg.covers(marks, floor, n.version.Origin, n.seq) {
 			return &n.version
 		}
 	}

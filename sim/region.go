@@ -90,7 +90,7 @@ func (c *checker) owed(m *machine, l look) {
 	if l.owes.Timestamp.IsZero() {
 		return
 	}
-	if h := c.history(l.op.key); c.excluded(l.owes.Origin, h.seq(l.owes)) {
+	if h := c.history(l.op.key); c.excluded(l.owes, h.seq(l.owes)) {
 		return // the granters who held it were forgotten; it counts when it is written anew
 	}
 	held, err := m.front.Entries.Get(l.op.key)

@@ -73,19 +73,46 @@ func (c *checker) follow(m *machine) {
 	if e.Number <= c.epoch.Number {
 		return
 	}
+	before := c.epoch.Number
 	c.epoch = *e
-	c.calendar.writes = slices.DeleteFunc(c.calendar.writes, func(t timed) bool { return c.excluded(t.origin, t.seq) })
+	for _, end := range e.Ends {
+		if end.Epoch > before {
+			c.ended(m, end)
+		}
+	}
+	c.calendar.writes = slices.DeleteFunc(c.calendar.writes, func(t timed) bool { return c.excluded(t.version(), t.seq) })
 }
 
-// excluded reports whether a write lies beyond the end of its node.
-func (c *checker) excluded(origin store.Origin, seq uint64) bool {
-	retired := c.w.cfg.Collection == Collect && origin.Incarnation.Start.Compare(c.calendar.floor) <= 0
-	return c.epoch.Excludes(origin, seq, retired)
+// ended checks that an end excludes what the node had written and none of those who
+// stay covers, and nothing else.
+func (c *checker) ended(m *machine, end roster.End) {
+	for _, t := range c.calendar.writes {
+		if _, ended := c.epoch.Ended(t.origin); t.origin.Node != end.Node || !ended {
+			continue
+		}
+		held := slices.ContainsFunc(c.w.machines, func(other *machine) bool {
+			_, stays := c.epoch.Member(other.peer.ID)
+			l := &c.of[other.index]
+			return stays && other.peer.ID != end.Node && c.w.cfg.covers(l.marks, l.floor, t.origin, t.seq)
+		})
+		if c.excluded(t.version(), t.seq) == held {
+			c.w.violated("C6", m, "takes over epoch %d, by which write %d of %v counts: %v; those who stay cover it: %v", c.epoch.Number, t.seq, t.origin, !held, held)
+			return
+		}
+	}
 }
+
+// excluded reports whether v, write seq of its origin, lies beyond the end of that.
+func (c *checker) excluded(v store.Version, seq uint64) bool { return c.epoch.Excludes(v, seq) }
 
 // beyond reports whether a bookmark names a write that lies beyond an end.
 func (c *checker) beyond(b store.Bookmark) bool {
-	return slices.ContainsFunc(b.Marks, func(s store.Seen) bool { return c.excluded(s.Origin, s.Seq) })
+	return slices.ContainsFunc(b.Marks, c.beyondEnd)
+}
+
+// beyondEnd reports whether what was seen lies beyond an end.
+func (c *checker) beyondEnd(s store.Seen) bool {
+	return c.excluded(store.Version{Timestamp: s.Timestamp, Origin: s.Origin}, s.Seq)
 }
 
 // unaware reports whether m cannot know yet that e lies beyond an end, so that W says
@@ -135,13 +162,15 @@ func (c *checker) wiped(m *machine) {
 // others may have deleted it since and collected that.
 func (c *checker) inDoubt(m *machine, e node.EntryInDoubt) {
 	h := c.history(e.Key)
-	if !c.excluded(e.Version.Origin, h.seq(e.Version)) || e.Version.Timestamp.Compare(c.calendar.floor) > 0 {
+	if !c.excluded(e.Version, h.seq(e.Version)) || e.Version.Timestamp.Compare(c.calendar.floor) > 0 {
 		c.w.violated("C6", m, "takes out %v of %v as if it were in doubt", e.Version, e.Key)
 		return
 	}
-	h.forgive(func(v store.Version) bool { return v == e.Version })
+	// With it goes what it had superseded and nobody else may hold.
+	gone := func(v store.Version) bool { return v.Compare(e.Version) <= 0 && c.excluded(v, h.seq(v)) }
+	h.forgive(gone)
 	for i := range c.of {
-		c.of[i].acked = slices.DeleteFunc(c.of[i].acked, func(a acknowledged) bool { return a.version == e.Version })
+		c.of[i].acked = slices.DeleteFunc(c.of[i].acked, func(a acknowledged) bool { return a.key == e.Key && gone(a.version) })
 	}
 }
 

@@ -51,6 +51,27 @@ func TestForgottenReturns(t *testing.T) {
 	}
 }
 
+// A machine whose first write nobody else has is forgotten. Who saw that write and asks
+// elsewhere, once the floor has passed it, is told that it is lost: it does not pass
+// for one of an origin that has retired.
+func TestLostWriteIsNotTakenForRetired(t *testing.T) {
+	var lost uint64
+	for seed := range uint64(12) {
+		const nodes = 5
+		cfg := Config{Seed: seed, Nodes: nodes, Regions: nodes, For: 24 * time.Second, Pace: 4 * time.Second, Sessions: 24, Collection: Collect, SyncEvery: SyncAlways}
+		cfg.Faults = append(apart(nodes, 1500*time.Millisecond, 16*time.Second, 1),
+			Fault{ID: 103, Kind: Forget, At: 5 * time.Second, A: []int{1}, B: []int{0}})
+		r := Run(cfg)
+		if r.Violation != nil {
+			t.Fatalf("seed %d: %v", seed, r.Violation)
+		}
+		lost += r.Stats.BookmarksLost
+	}
+	if lost == 0 {
+		t.Error("no bookmark was lost")
+	}
+}
+
 // A node that is up and in touch with all is forgotten by force, in the midst of its
 // writes.
 func TestForgottenWhileUp(t *testing.T) {

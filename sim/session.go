@@ -144,8 +144,9 @@ func (w *World) attempt(s *session) {
 	now := m.clocks.read(w.now)
 	err = m.front.Serve(now, seen)
 	switch {
-	case err == nil:
+	case err == nil && w.check.serves(m, s, seen):
 		w.serve(m, s, now, seen)
+	case err == nil:
 	case errors.Is(err, node.ErrLost) && (w.check.beyond(seen) || w.check.isTakenBack(seen)):
 		s.token, s.past = "", nil
 		w.stats.BookmarksLost++
@@ -201,7 +202,7 @@ func (w *World) serve(m *machine, s *session, now clock.Reading, seen store.Book
 		w.ended(s, Record{Region: m.front.Region(now)})
 	}
 	if token {
-		s.token = w.bookmarks.Seal(seen.Above(m.front.Floor, m.front.Marks))
+		s.token = w.bookmarks.Seal(m.front.Shorten(seen))
 	}
 }
 

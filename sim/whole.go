@@ -18,6 +18,10 @@ type timed struct {
 	seq       uint64
 }
 
+func (t timed) version() store.Version {
+	return store.Version{Timestamp: t.timestamp, Origin: t.origin}
+}
+
 // A calendar holds all durable writes in the order of their timestamps, and how
 // far the nodes have said that they miss nothing.
 type calendar struct {
@@ -57,7 +61,7 @@ func (c *checker) whole(m *machine) {
 // enter notes a write of m that has become durable: nobody has said before that
 // he misses nothing at its timestamp.
 func (c *checker) enter(m *machine, t timed) {
-	if c.excluded(t.origin, t.seq) {
+	if c.excluded(t.version(), t.seq) {
 		return
 	}
 	if t.timestamp.Compare(c.calendar.most) <= 0 {

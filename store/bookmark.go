@@ -53,18 +53,13 @@ func (b Bookmark) And(c Bookmark) Bookmark {
 
 // Above returns b without what is stamped at or below floor, where everything that
 // counts is everywhere. What does not count stays, or its holder would be shown less
-// elsewhere: a write that is stamped there and past the watermark of its origin in
-// marks, which floor goes with, lies beyond an end. An origin without a watermark has
-// retired.
-func (b Bookmark) Above(floor clock.Timestamp, marks Watermarks) Bookmark {
+// elsewhere: counts says of a write whether it does.
+func (b Bookmark) Above(floor clock.Timestamp, counts func(Seen) bool) Bookmark {
 	b.Floor = later(b.Floor, floor)
 	if b.Through.Compare(floor) <= 0 {
 		b.Through = clock.Timestamp{}
 	}
-	return b.without(func(s Seen) bool {
-		held := marks.At(s.Origin)
-		return s.Timestamp.Compare(floor) <= 0 && (held >= s.Seq || held == 0)
-	})
+	return b.without(func(s Seen) bool { return s.Timestamp.Compare(floor) <= 0 && counts(s) })
 }
 
 // By returns what an entry of origin o says that its writer had seen: whoever

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"hearsay/clock"
 	"hearsay/store"
 )
 
@@ -203,11 +204,17 @@ func (a *attempt) awaits(e *Epoch) bool {
 	})
 }
 
-// drop sets the ends of those in ids, of whose streams held is held, in an epoch
-// that does not have them any more.
-func (e *Epoch) drop(ids []store.NodeID, held store.Watermarks) {
-	for _, id := range ids {
-		end := End{Node: id, Epoch: e.Number, Marks: held.Of(id).Clone()}
+// drop sets the ends of those whom a drops in an epoch that does not have them any
+// more.
+func (e *Epoch) drop(a *attempt) {
+	var through clock.Timestamp
+	for _, v := range a.promised {
+		if !slices.Contains(a.drop, v.node) && v.w.Compare(through) > 0 {
+			through = v.w
+		}
+	}
+	for _, id := range a.drop {
+		end := End{Node: id, Epoch: e.Number, Marks: a.held.Of(id).Clone(), Through: through}
 		i, again := e.findEnd(id)
 		if again {
 			e.Ends[i] = end

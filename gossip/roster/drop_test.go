@@ -81,6 +81,44 @@ func TestForgottenEndsWithTheLongestThatAnyHolds(t *testing.T) {
 	}
 }
 
+// An origin that has retired is not among the marks of an end, and all of it counts; one
+// of which nobody holds anything is not either, and nothing does. What tells them apart
+// is how far those who stay missed nothing, whatever the dropped member says of itself.
+func TestEndKnowsRetiredFromLost(t *testing.T) {
+	for seed := range uint64(10) {
+		w := grown(t, seed, 5)
+		for i, s := range w.sites {
+			s.w = clock.Timestamp{Wall: int64(100 + i)}
+		}
+		gone := w.sites[4]
+		if err := w.sites[0].roster.Forget(w.now, []store.NodeID{gone.id}, true); err != nil {
+			t.Fatalf("seed %d: Forget = %v", seed, err)
+		}
+		if !w.until(30*time.Second, func() bool { _, dropped := w.sites[0].disk.Epoch.End(gone.id); return dropped }) {
+			t.Fatalf("seed %d: %s has no end", seed, gone.id)
+		}
+		e := w.sites[0].disk.Epoch
+		other := streamOf(gone.id)
+		other.Incarnation.Nonce++
+		for _, tt := range []struct {
+			origin store.Origin
+			seq    uint64
+			wall   int64
+			want   bool
+		}{
+			{streamOf(gone.id), 4, 104, false},
+			{streamOf(gone.id), 5, 104, true},
+			{other, 1, 103, false},
+			{other, 1, 104, true},
+			{streamOf(w.sites[1].id), 9, 200, false},
+		} {
+			if got := e.Excludes(store.Version{Timestamp: clock.Timestamp{Wall: tt.wall}, Origin: tt.origin}, tt.seq); got != tt.want {
+				t.Errorf("seed %d: write %d of %v at %d is excluded: %v, want %v", seed, tt.seq, tt.origin, tt.wall, got, tt.want)
+			}
+		}
+	}
+}
+
 // Who said how far it holds a stream takes no more of it, whatever happens, until
 // the next epoch is decided.
 func TestWhoSaidRefuses(t *testing.T) {

@@ -430,7 +430,7 @@ func (r *Roster) next(a *attempt) Epoch {
 		Number: now.Number + 1, Founder: now.Founder, Sponsor: r.self.Node, Bar: r.ledger.Bar,
 		Members: without(now.Members, a.drop), Ends: slices.Clone(now.Ends),
 	}
-	next.drop(a.drop, a.held)
+	next.drop(a)
 	for _, m := range admit {
 		if m.Since.Compare(next.Bar) < 0 {
 			m.Since = next.Bar

@@ -35,6 +35,9 @@ type End struct {
 	Node  store.NodeID
 	Epoch uint64 // which dropped it
 	Marks store.Watermarks
+	// Through is the greatest W of those who stayed: what the member stamped at or
+	// below it counts, though its origin may be retired and not be among Marks.
+	Through clock.Timestamp
 }
 
 // An Epoch is one roster. Epoch 1 is the founder alone; the zero Epoch is none.
@@ -96,18 +99,15 @@ func (e *Epoch) Ended(origin store.Origin) (last uint64, ended bool) {
 	return e.Ends[i].Marks.At(origin), true
 }
 
-// Excludes reports whether write seq of origin lies beyond its end and so counts
-// nowhere. An origin that had retired before its node was dropped, as all members held
-// it to its end, is not among the ends; all of it counts. Retired says that it may be
-// one of these: then a later one of its node is among them.
-func (e *Epoch) Excludes(origin store.Origin, seq uint64, retired bool) bool {
-	last, ended := e.Ended(origin)
+// Excludes reports whether v, write seq of its origin, lies beyond the end of that and
+// so counts nowhere.
+func (e *Epoch) Excludes(v store.Version, seq uint64) bool {
+	last, ended := e.Ended(v.Origin)
 	if !ended || seq <= last {
 		return false
 	}
-	end, _ := e.End(origin.Node)
-	n := len(end.Marks)
-	return last > 0 || !retired || n == 0 || end.Marks[n-1].Origin.Compare(origin) < 0
+	end, _ := e.End(v.Origin.Node)
+	return v.Timestamp.Compare(end.Through) > 0
 }
 
 func (e *Epoch) majority() int { return len(e.Members)/2 + 1 }

@@ -22,6 +22,7 @@ type site struct {
 	disk   roster.Ledger
 	last   clock.Timestamp // the greatest given
 	marks  store.Watermarks
+	w      clock.Timestamp // zero if it misses nothing
 	down   bool
 }
 
@@ -155,7 +156,7 @@ func (s stamper) W() clock.Timestamp           { return clock.Timestamp{} }
 func (s stamper) Watermarks() store.Watermarks { return nil }
 func (s stamper) Near() store.NodeID           { return "" }
 
-// An owner is a site as its roster sees it. It misses nothing.
+// An owner is a site as its roster sees it.
 type owner struct {
 	net  *net
 	site *site
@@ -171,6 +172,9 @@ func (o owner) Watermarks() store.Watermarks { return o.site.marks }
 func (o owner) W() clock.Timestamp {
 	if o.net.behind {
 		return clock.Timestamp{}
+	}
+	if !o.site.w.IsZero() {
+		return o.site.w
 	}
 	return clock.Timestamp{Wall: math.MaxInt64}
 }

@@ -19,7 +19,7 @@ const (
 	markSize   = 1 + originSize + 1
 	memberSize = 1 + 5
 	regionSize = 1 + 4
-	endSize    = 1 + 3
+	endSize    = 1 + 5
 )
 
 // Decode returns the message in frame, which comes without its length prefix.

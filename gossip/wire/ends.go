@@ -13,10 +13,11 @@ import (
 func (e *Encoder) ends(ends []roster.End) {
 	e.array(len(ends))
 	for _, end := range ends {
-		e.array(3)
+		e.array(5)
 		e.text(string(end.Node))
 		e.uint(end.Epoch)
 		e.marks(end.Marks)
+		e.timestamp(end.Through)
 	}
 }
 
@@ -32,10 +33,11 @@ func (c *cursor) ends() []roster.End {
 	}
 	ends := make([]roster.End, n)
 	for i := range ends {
-		unknown := c.open("end", 3)
+		unknown := c.open("end", 5)
 		ends[i].Node = store.NodeID(c.text("end's node", store.MaxNodeID))
 		ends[i].Epoch = c.uint("end's epoch", math.MaxUint64)
 		ends[i].Marks = c.marks()
+		ends[i].Through = c.timestamp("end's timestamp")
 		c.skip("end", unknown)
 	}
 	return ends
@@ -58,6 +60,9 @@ func checkEnds(ends []roster.End) error {
 			}
 		}
 		if err := checkMarks(ends[i].Marks); err != nil {
+			return fmt.Errorf("end %d: %w", i, err)
+		}
+		if err := checkTimestamp(ends[i].Through); err != nil {
 			return fmt.Errorf("end %d: %w", i, err)
 		}
 	}

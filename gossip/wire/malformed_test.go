@@ -143,7 +143,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a node twice to drop", kindRoster, with(packedRoster, "d", 9, 1), "to drop 1: it is not after"},
 		{"an empty node to drop", kindRoster, with(packedRoster, "", 9, 0), "to drop 0: an empty node id"},
 		{"held out of order", kindRoster, with(packedRoster, list{fields{fields{"e", 1, 0, 0}, 3}, fields{fields{"d", 1, 0, 0}, 3}}, 10), "held: mark 1"},
-		{"an end with a field too few", kindRoster, with(packedRoster, packedEnd[:2], 4, 7, 0), "2 fields, the least is 3"},
+		{"an end with a field too few", kindRoster, with(packedRoster, packedEnd[:4], 4, 7, 0), "4 fields, the least is 5"},
 		{"an end of an empty node id", kindRoster, with(packedRoster, "", 4, 7, 0, 0), "end 0: an empty node id"},
 		{"ends out of order", kindRoster, with(packedRoster, "f", 4, 7, 0, 0), "end 0: it names a stream of another node"},
 		{"an end twice", kindRoster, with(packedRoster, "d", 4, 7, 1, 0), "end 1: its node is not after"},
@@ -208,7 +208,7 @@ func TestDecodeAtBounds(t *testing.T) {
 	ends := func(n int) any {
 		var l list
 		for i := range n {
-			l = append(l, fields{fmt.Sprintf("%04d", i), 1, list{}})
+			l = append(l, fields{fmt.Sprintf("%04d", i), 1, list{}, 0, 0})
 		}
 		return l
 	}
@@ -459,6 +459,7 @@ func TestAppendAtBounds(t *testing.T) {
 		{"marks of an end", 1, 0, decision(func(m *roster.Message, n int) {
 			m.Value.Ends = []roster.End{{Node: "a", Marks: store.Watermarks{{Origin: origin(store.NodeID("ba"[n : n+1])), Seq: 1}}}}
 		})},
+		{"wall of an end", 0, -1, decision(func(m *roster.Message, n int) { m.Value.Ends[0].Through.Wall = int64(n) })},
 		{"number of an epoch", 1, 0, decision(func(m *roster.Message, n int) { m.Value.Number = uint64(n) })},
 		{"founder", store.MaxNodeID, store.MaxNodeID + 1, decision(func(m *roster.Message, n int) { m.Value.Founder = store.NodeID(textOf(n)) })},
 		{"sponsor", 1, 0, decision(func(m *roster.Message, n int) { m.Value.Sponsor = store.NodeID(textOf(n)) })},

@@ -111,12 +111,12 @@ var (
 	packedTally  = fields{7, 0, []byte{0}}
 	packedStatus = fields{list{fields{packedOrigin, 1}, fields{fields{"b", 1, 0, 0}, 1}}, true, 0, false, packedFacts, packedClosed, packedTag, packedTally, list{}, 5, 6, 0}
 	packedPull   = fields{list{fields{packedOrigin, 1}}, 100}
-	packedEpoch  = fields{2, "a", list{fields{"a", "r", "one", 1, 0}, fields{"b", "r", "", 5, 0}}, "a", 5, 0, list{packedRegion, fields{"s", list{"c"}, 1, ""}}, list{packedEnd, fields{"e", 1, list{}}}}
+	packedEpoch  = fields{2, "a", list{fields{"a", "r", "one", 1, 0}, fields{"b", "r", "", 5, 0}}, "a", 5, 0, list{packedRegion, fields{"s", list{"c"}, 1, ""}}, list{packedEnd, fields{"e", 1, list{}, 0, 0}}}
 	packedRegion = fields{"r", list{"a", "b"}, 2, "c"}
 	packedRoster = fields{int(roster.Promise), 2, fields{2, "b"}, fields{1, "a"}, packedEpoch, nil, fields{3, 0}, nil, "z", list{"d", "e"}, list{fields{fields{"d", 1, 0, 0}, 3}}}
 	packedTag    = fields{fields{3, "a"}, 2}
 	packedView   = fields{"r", 4 * int(view.Ask), fields{3, "a"}, list{"a", "b"}, 5, 2, list{"c", "d"}, list{fields{packedOrigin, 1}}}
-	packedEnd    = fields{"d", 2, list{fields{fields{"d", 1, 0, 0}, 3}}}
+	packedEnd    = fields{"d", 2, list{fields{fields{"d", 1, 0, 0}, 3}}, 6, 1}
 	packedAsk    = fields{int(roster.Ask), 0, fields{0, ""}, fields{0, ""}, nil, fields{"c", "r", "three", 4, 0}, nil, nil, "", list{}, list{}}
 	packedHello  = fields{"cluster", "node", "name", "region", true, 2, list{7, 8}}
 )

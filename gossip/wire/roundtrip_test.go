@@ -182,7 +182,7 @@ func drawEpoch(t *rapid.T) roster.Epoch {
 		v.Members = append(v.Members, drawMember(t, node))
 	}
 	for _, node := range drawNodes(t, 8) {
-		end := roster.End{Node: node, Epoch: rapid.Uint64().Draw(t, "end's epoch")}
+		end := roster.End{Node: node, Epoch: rapid.Uint64().Draw(t, "end's epoch"), Through: drawTimestamp(t)}
 		for i := range rapid.IntRange(0, 2).Draw(t, "marks") {
 			o := store.Origin{Node: node, Incarnation: store.Incarnation{Start: at(int64(i), 0)}}
 			end.Marks = append(end.Marks, store.Mark{Origin: o, Seq: rapid.Uint64().Draw(t, "seq")})

@@ -101,7 +101,7 @@ func epoch(n int) roster.Epoch {
 		})
 	}
 	v.Regions[0].Left = "node-9999"
-	v.Ends = []roster.End{{Node: "node-a", Epoch: 7, Marks: store.Watermarks{{Origin: origin("node-a"), Seq: 40}}}, {Node: "node-b", Epoch: 8}}
+	v.Ends = []roster.End{{Node: "node-a", Epoch: 7, Marks: store.Watermarks{{Origin: origin("node-a"), Seq: 40}}, Through: at(8, 3)}, {Node: "node-b", Epoch: 8}}
 	return v
 }
 

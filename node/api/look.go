@@ -61,7 +61,7 @@ func Follow(r *http.Request, b Backend) (*kv.View, store.Bookmark, error) {
 	if err != nil {
 		return nil, store.Bookmark{}, err
 	}
-	return v, d.seen.Above(v.Front.Floor, v.Front.Marks), nil
+	return v, v.Front.Shorten(d.seen), nil
 }
 
 // A demand is what a request asks of the view that it is answered from.

@@ -57,7 +57,7 @@ func (v *View) Watch(seen store.Bookmark) {
 
 // Seen returns what the client has seen that v watches, its reads through v
 // included. What is everywhere goes without saying.
-func (v *View) Seen() store.Bookmark { return v.witness.Seen.Above(v.Front.Floor, v.Front.Marks) }
+func (v *View) Seen() store.Bookmark { return v.Front.Shorten(v.witness.Seen) }
 
 // Close releases the front. It is called once.
 func (v *View) Close() {
