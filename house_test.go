@@ -84,14 +84,16 @@ var mayImport = map[string]place{
 		others: []string{netutil, pebble, prometheus, zap},
 	},
 
-	"sim": {pure: true, ours: []string{"clock", "store", "store/memstore", "gossip", "gossip/roster", "gossip/wire", "node", "node/kv", "node/bookmark"}},
+	"sim/history": {pure: true, ours: []string{"clock", "store"}},
+
+	"sim": {pure: true, ours: []string{"clock", "store", "store/memstore", "gossip", "gossip/roster", "gossip/wire", "node", "node/kv", "node/bookmark", "sim/history"}},
 
 	// Models of the rules, which know nothing of the code.
 	"sim/model": {pure: true},
 
 	// What a command needs of a node's inside, the host gives.
 	"cmd/hearsay": {
-		ours:   []string{"clock", "store", "node", "node/kv", "node/admin", "node/backup", "node/host", "node/host/link", "node/host/wan", "sim"},
+		ours:   []string{"clock", "store", "node", "node/kv", "node/admin", "node/backup", "node/host", "node/host/link", "node/host/wan", "sim", "sim/history"},
 		others: []string{cobra, pflag, prometheus, yaml, zap},
 	},
 	"cmd/hearsay/clients": {}, // tests alone
