@@ -228,6 +228,9 @@ func (c *checker) holder(m *machine, origin store.Origin, seq uint64, known *wri
 	}
 	c.wholeValue(m, e)
 	known.holders++
+	if c.w.cfg.Applied != nil {
+		c.w.cfg.Applied(m.index, known.key.key, store.Version{Timestamp: known.timestamp, Origin: origin}, c.w.now)
+	}
 	c.w.stats.spread(known, c.w.now, c.w.cfg.Nodes)
 	return true
 }

@@ -15,6 +15,7 @@ import (
 // A Workload is sessions of one kind.
 type Workload struct {
 	Sessions int
+	Begin    time.Duration // when the first operations may come
 	// Weights says where sessions begin, by region; they go where they roam alike.
 	Weights []int
 	// Gap is the time between two operations of one session, in nanoseconds: from one
@@ -143,7 +144,7 @@ func (w *World) settle(s *session, from int) int {
 // before the end: a Gap after the one before or, if that is Closed, after now.
 func (w *World) planGiven(s *session, ordinal uint64) {
 	gap := time.Duration(s.load.Gap.at(w.draw("given gap", uint64(s.number), ordinal)))
-	if s.load.Closed {
+	if s.load.Closed && ordinal > 0 {
 		s.next = w.now
 	}
 	s.next += max(gap, time.Microsecond)

@@ -42,7 +42,7 @@ func TestGivenWorkload(t *testing.T) {
 	}
 	var writes, east, hot, done int
 	for _, r := range all {
-		if r.Write {
+		if r.Operation != sim.Get {
 			writes++
 		}
 		if r.Machine%2 == 0 {
@@ -80,9 +80,9 @@ func behind(all []sim.Record) int {
 			clear(wrote)
 		}
 		switch {
-		case r.Write && r.Outcome == sim.Done:
+		case r.Operation != sim.Get && r.Outcome == sim.Done:
 			wrote[r.Key] = r.Version
-		case !r.Write && r.Outcome == sim.Done && r.Version.Compare(wrote[r.Key]) < 0:
+		case r.Operation == sim.Get && r.Outcome == sim.Done && r.Version.Compare(wrote[r.Key]) < 0:
 			n++
 		}
 	}

@@ -192,28 +192,40 @@ func (w *World) serve(m *machine, s *session, now clock.Reading, seen store.Book
 		w.read(m, op)
 		return
 	case op.kind == opRead:
+		in := seen
 		e := w.sessionRead(m, now, op, &seen)
 		w.check.sessionRead(m, s, op.key, e)
-		w.stats.SessionsServed++
-		w.found(m, s, now, e)
+		w.found(m, s, now, in, seen, e)
 	default:
-		w.sessionList(m, s, now, op, &seen, token)
-		w.stats.SessionsServed++
-		w.ended(s, Record{Region: m.front.Region(now)})
-	}
-	if token {
-		s.token = w.bookmarks.Seal(m.front.Shorten(seen))
+		in := seen
+		held := w.sessionList(m, s, now, op, &seen, token)
+		w.found(m, s, now, in, seen, held...)
 	}
 }
 
-// found lets a session hear that its read found e, nil for nothing.
-func (w *World) found(m *machine, s *session, now clock.Reading, e *store.Entry) {
-	r := Record{Region: m.front.Region(now)}
-	if e != nil {
-		r.Version, r.Seq = e.Version, e.Seq
-		r.Live = !e.Tombstone && (e.Expires == 0 || e.Expires*int64(time.Second) > now.Wall)
+// found lets a session hear that its read, or its list, found entries, nil for nothing:
+// it had passed the bookmark in and has now seen out.
+func (w *World) found(m *machine, s *session, now clock.Reading, in, out store.Bookmark, entries ...*store.Entry) {
+	w.stats.SessionsServed++
+	if s.load == nil || s.load.Token {
+		out = m.front.Shorten(out)
+		s.token = w.bookmarks.Seal(out)
 	}
-	w.ended(s, r)
+	for i, e := range entries {
+		r := m.finding(now, e)
+		r.In, r.Out = in, out
+		if e != nil {
+			r.Key = e.Key
+		}
+		if i == len(entries)-1 {
+			w.ended(s, r)
+		} else {
+			w.record(s, r)
+		}
+	}
+	if len(entries) == 0 {
+		w.ended(s, Record{Outcome: Failed}) // nobody can tell what an empty list misses
+	}
 }
 
 // refused lets a session hear that the write of its operation is refused.
@@ -228,12 +240,14 @@ func (w *World) wrote(s *session, op operation, r node.Reply) {
 	if !s.waits || s.op.ordinal != op.ordinal {
 		return
 	}
+	ended := Record{Version: r.Version, Region: r.Ack != node.AckLocal, In: op.seen}
 	if s.load == nil || s.load.Token {
 		s.past.learn(fact{op.key, r.Version, wroteIt})
-		s.token = w.bookmarks.Seal(op.seen.Note(r.Version, r.Seq))
+		ended.Out = op.seen.Note(r.Version, r.Seq)
+		s.token = w.bookmarks.Seal(ended.Out)
 	}
 	w.stats.SessionsServed++
-	w.ended(s, Record{Version: r.Version, Seq: r.Seq, Region: r.Ack != node.AckLocal})
+	w.ended(s, ended)
 }
 
 // sessionRead reads the key of op at m, adds what it shows to seen, and returns
@@ -251,15 +265,15 @@ func (w *World) sessionRead(m *machine, now clock.Reading, op operation, seen *s
 	return held
 }
 
-// sessionList lists some keys at m from that of op on, has the checker look at
-// them, and adds what they show to seen.
-func (w *World) sessionList(m *machine, s *session, now clock.Reading, op operation, seen *store.Bookmark, token bool) {
+// sessionList lists some keys at m from that of op on, has the checker look at them,
+// adds what they show to seen, and returns what these keys hold, live or not.
+func (w *World) sessionList(m *machine, s *session, now clock.Reading, op operation, seen *store.Bookmark, token bool) []*store.Entry {
 	front, witness := watched(m.front, *seen)
 	end := store.Key{Namespace: op.key.Namespace, Name: "\xff"}
 	_, next, err := node.Scan(now, front, op.key, end, maxListed)
 	if err != nil {
 		w.violated("read", m, "list from %v at %s: %v", op.key, m.peer.ID, err)
-		return
+		return nil
 	}
 	*seen = witness.Seen
 	w.stats.Lists++
@@ -269,12 +283,13 @@ func (w *World) sessionList(m *machine, s *session, now clock.Reading, op operat
 	held, err := m.front.Entries.Scan(op.key, end, maxListed)
 	if err != nil {
 		w.violated("read", m, "list from %v at %s: %v", op.key, m.peer.ID, err)
-		return
+		return nil
 	}
 	w.effect(Step{Kind: Read, Machine: m.index, Other: s.number, ID: uint64(len(held))})
 	if token {
 		w.check.sessionListed(m, s, op.key, end, held)
 	}
+	return held
 }
 
 // watched returns f as a client reads it that has seen seen.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"hearsay/node"
+	"hearsay/store"
 )
 
 // Config says what to simulate. The zero value of a field but Seed stands for
@@ -65,6 +66,9 @@ type Config struct {
 	Tune func(*node.Config)
 	// Record, unless nil, is called for every operation of a session that has ended.
 	Record func(Record)
+	// Applied, unless nil, is called when a machine has come to hold a write, or what
+	// supersedes it, and says so.
+	Applied func(machine int, key store.Key, v store.Version, at time.Duration)
 	// Trace, unless nil, is called for every happening and effect, in order.
 	Trace func(Step)
 }

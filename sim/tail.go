@@ -16,6 +16,9 @@ import (
 // ackOf returns how far op's client wants it to be: mostly local where that is less
 // than synced, else region.
 func (w *World) ackOf(op operation) node.Ack {
+	if op.session != nil && op.session.load != nil {
+		return op.session.load.Ack
+	}
 	if w.cfg.SyncEvery <= SyncAlways {
 		return node.AckRegion
 	}

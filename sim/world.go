@@ -78,7 +78,7 @@ func New(cfg Config) *World {
 	for i := range w.cfg.Sessions {
 		s := &session{number: i}
 		if s.load, s.loadNumber = w.cfg.load(i); s.load != nil {
-			s.place.region = w.settle(s, -1)
+			s.place.region, s.next = w.settle(s, -1), s.load.Begin
 		}
 		w.sessions = append(w.sessions, s)
 		w.planSession(s, 0)
@@ -441,7 +441,9 @@ func (w *World) probe() {
 	}
 	if difference == nil {
 		w.check.swept()
-		w.recordUnknown()
+		if w.cfg.Record != nil {
+			w.recordUnknown()
+		}
 		w.done = true
 		return
 	}
