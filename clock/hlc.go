@@ -60,5 +60,8 @@ func (c *HLC) Restore(last Timestamp) {
 	}
 }
 
+// Rewind sets the clock back to last: what was given above it counts nowhere any more.
+func (c *HLC) Rewind(last Timestamp) { c.last = last }
+
 // Last returns the greatest timestamp given, observed or restored.
 func (c *HLC) Last() Timestamp { return c.last }

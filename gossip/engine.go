@@ -28,6 +28,9 @@ type Replica interface {
 	Apply(now clock.Reading, f *Frame, via Via) (Applied, error)
 	// Adopt merges an entry that was short.
 	Adopt(now clock.Reading, e *store.Entry, via Via) error
+	// Refuses reports whether t is ahead of this machine's clock by more than twice the
+	// maximum skew.
+	Refuses(t clock.Timestamp) bool
 	// Meet takes note of two entries of one key that met here, the lesser first.
 	Meet(loser, winner *store.Entry)
 	// Raise moves the watermark of origin up to seq, every row of which is in.
@@ -103,6 +106,8 @@ type Engine struct {
 	lacks    []lack                // sorted by origin
 	ahead    map[store.Origin]span // applied above the watermark
 	passages []passage             // sorted by origin
+
+	refusals []Refusal // sorted by node
 
 	taken    store.Watermarks // rows taken in, where that is past the watermark
 	stalled  []wait           // sorted by origin and number
@@ -315,6 +320,7 @@ func (e *Engine) Tick(now clock.Reading) error {
 	e.tickRelays(now)
 	if due {
 		e.silence()
+		e.tickRefusals()
 	}
 	e.roster.Tick(now.Mono, e.peerIDs)
 	e.sit(now)

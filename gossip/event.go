@@ -56,6 +56,18 @@ type (
 		Origin store.Origin
 		For    time.Duration
 	}
+	// StampsRefused says that what a node wrote is not taken, since its timestamps are
+	// ahead of this machine's clock by more than twice the maximum skew: one of the two
+	// clocks is wrong, or was.
+	StampsRefused struct {
+		Node  store.NodeID
+		Ahead time.Duration
+	}
+	// StampsAccepted says that this is over, after so long.
+	StampsAccepted struct {
+		Node  store.NodeID
+		After time.Duration
+	}
 	// GapFound says that rows past Mark and up to From went missing on the way.
 	GapFound struct {
 		Origin     store.Origin
@@ -156,6 +168,8 @@ func (PullCrossed) EventName() string    { return "pull_crossed" }
 func (FrameRelayed) EventName() string   { return "frame_relayed" }
 func (RelayLate) EventName() string      { return "relay_late" }
 func (OriginHeld) EventName() string     { return "origin_held" }
+func (StampsRefused) EventName() string  { return "stamps_refused" }
+func (StampsAccepted) EventName() string { return "stamps_accepted" }
 func (GapFound) EventName() string       { return "gap_found" }
 func (Pulled) EventName() string         { return "pulled" }
 func (PullTimedOut) EventName() string   { return "pull_timed_out" }

@@ -184,6 +184,10 @@ func (r *replica) merge(e *store.Entry) (short bool) {
 	return false
 }
 
+func (r *replica) Refuses(t clock.Timestamp) bool {
+	return t.Wall-r.net.now.Wall-r.skew > int64(time.Second)
+}
+
 func (r *replica) Adopt(_ clock.Reading, e *store.Entry, _ gossip.Via) error {
 	r.merge(e)
 	return nil

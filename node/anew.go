@@ -41,6 +41,12 @@ func (n *Node) excluded(e *store.Entry) bool {
 	return n.engine.Roster().Epoch().Excludes(e.Version, e.Seq)
 }
 
+// refused reports whether e, besides, has a timestamp that others refuse: then it is no
+// measure for any other.
+func (n *Node) refused(e *store.Entry) bool {
+	return n.refuses(e.Version.Timestamp) && n.excluded(e)
+}
+
 // writable reports whether the node may write, and misses nothing of the time
 // before it was admitted: else it would write anew what was written over since.
 func (n *Node) writable(now clock.Reading) bool {
@@ -104,8 +110,12 @@ func (n *Node) offerAnew(now clock.Reading, key store.Key) error {
 	if err != nil || old == nil || !n.excluded(old) {
 		return err
 	}
+	seen := old.Seen
+	if n.refuses(seen.Time()) {
+		seen = store.Bookmark{} // nobody serves that
+	}
 	e, err := n.enter(now, Write{
-		Key: key, Value: old.Value, Manifest: old.Manifest, Metadata: old.Metadata, Expires: old.Expires, Delete: old.Tombstone, Request: old.Request, Seen: old.Seen,
+		Key: key, Value: old.Value, Manifest: old.Manifest, Metadata: old.Metadata, Expires: old.Expires, Delete: old.Tombstone, Request: old.Request, Seen: seen,
 	}, old)
 	if err != nil {
 		return err

@@ -27,6 +27,8 @@ type Progress struct {
 	// Snapshot is how far the node is with the snapshot that it takes, nil if it takes
 	// none.
 	Snapshot *gossip.CatchingUp
+	// Refusals are whose timestamps the node refuses, sorted by node.
+	Refusals []gossip.Refusal
 }
 
 // Progress returns how far the node was at its last Flush. The caller owns it.
@@ -41,6 +43,7 @@ func (n *Node) Progress() Progress {
 		Epoch:    n.engine.Roster().Epoch().Number,
 		Members:  n.engine.Standings(),
 		Late:     n.late,
+		Refusals: n.engine.Refusals(),
 	}
 }
 

@@ -23,6 +23,7 @@ const (
 	memoSeats  = "seats"       // []gossip.Seat, as JSON
 	memoLine   = "line"        // a gossip.Line, as JSON
 	memoMet    = "met"         // []gossip.Met, as JSON
+	memoStray  = "stray"       // a clock.Timestamp, as JSON: see rewind
 )
 
 // boundAhead is how far ahead of what a node closes its clock bound is set: how
@@ -30,8 +31,16 @@ const (
 // also above every reading by which an expiration was judged.
 const boundAhead = time.Second
 
-// recall reads what an earlier life of the node left.
-func (n *Node) recall() (past gossip.Memory, err error) {
+// recall reads what an earlier life of the node left, whose store has held nothing that
+// is stamped above newest.
+func (n *Node) recall(newest clock.Timestamp) (past gossip.Memory, err error) {
+	var stray clock.Timestamp
+	if err := n.load(memoStray, &stray); err != nil {
+		return past, err
+	}
+	if newest.Compare(stray) > 0 { // else it may be what was rewound
+		n.hlc.Restore(newest)
+	}
 	err = errors.Join(n.load(memoRoster, &past.Ledger), n.load(memoKept, &past.Kept), n.load(memoSeats, &past.Seats),
 		n.load(memoMet, &past.Met), n.load(memoLine, &n.line), n.load(memoSwept, &n.sweep.done), n.load(memoShown, &n.shown), n.recallBound())
 	past.Bound = n.bound
@@ -171,6 +180,8 @@ func (n *Node) stamps(now clock.Reading) error {
 		return fmt.Errorf("%w: it has not compared its clock with another member's since its start", ErrNotReady)
 	case n.clockOff(now):
 		return fmt.Errorf("%w: its clock is off from those of its peers by %v at least; set it right", ErrNotReady, n.engine.ClockOff(now).Abs().Round(time.Millisecond))
+	case n.lead(now) > 2*n.cfg.MaxSkew:
+		return fmt.Errorf("%w: its timestamps are %v ahead of its clock, which was wrong, and others refuse them; it asks the cluster to begin anew", ErrNotReady, n.lead(now).Round(time.Millisecond))
 	}
 	return nil
 }

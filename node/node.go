@@ -62,6 +62,7 @@ type Node struct {
 	clockWrong bool            // told by ClockOff
 	wrongAt    time.Duration   // Reading.Mono of that
 	clockHeard bool            // see clockUnheard
+	renewing   bool            // told by RunsAhead
 	booted     time.Duration   // Reading.Mono of the first input
 	full       bool            // told by Full
 	fullAt     time.Duration   // Reading.Mono of that
@@ -132,8 +133,7 @@ func New(cfg Config, st store.Store) (*Node, error) {
 			forgotten: store.Known{Maybe: newest},
 		},
 	}
-	n.hlc.Restore(newest)
-	past, err := n.recall()
+	past, err := n.recall(newest)
 	if err != nil {
 		return nil, err
 	}
@@ -179,6 +179,12 @@ func (n *Node) Write(now clock.Reading, w Write) (Ticket, error) {
 // accept makes w an entry, unless it is there already, and a reply to t.
 func (n *Node) accept(now clock.Reading, t Ticket, w Write) error {
 	old, err := n.current(w.Key)
+	if err == nil && old != nil && n.refused(old) {
+		// What the client knows of it is what others will.
+		if err = n.offerAnew(now, w.Key); err == nil {
+			old, err = n.current(w.Key)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -204,7 +210,7 @@ func (n *Node) accept(now clock.Reading, t Ticket, w Write) error {
 // origin.
 func (n *Node) enter(now clock.Reading, w Write, old *store.Entry) (*store.Entry, error) {
 	above := w.Seen.Time()
-	if old != nil && old.Version.Timestamp.Compare(above) > 0 {
+	if old != nil && old.Version.Timestamp.Compare(above) > 0 && !n.refused(old) {
 		above = old.Version.Timestamp
 	}
 	t := n.hlc.Now(now.Wall, above)
@@ -307,6 +313,10 @@ func (n *Node) Tick(now clock.Reading) {
 		return
 	}
 	n.leave(now)
+	if err := n.renew(now); err != nil {
+		n.err = fmt.Errorf("tick: %w", err)
+		return
+	}
 	if err := n.engine.Tick(now); err != nil {
 		n.err = fmt.Errorf("tick: %w", err)
 		return

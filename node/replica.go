@@ -78,8 +78,8 @@ func (r replica) Apply(now clock.Reading, f *gossip.Frame, via gossip.Via) (goss
 	for i, row := range f.Rows {
 		seq := f.From + 1 + uint64(i)
 		e := f.Entries[row.Entry]
-		if ahead := r.ahead(now, row, e); ahead > r.n.cfg.MaxSkew {
-			done.Through, done.Hold = seq-1, ahead-r.n.cfg.MaxSkew
+		if hold := r.ahead(now, e.Version.Origin.Node, e.Version.Timestamp); hold > 0 {
+			done.Through, done.Hold = seq-1, hold
 			return done, nil
 		}
 		if !merged[row.Entry] {
@@ -117,11 +117,17 @@ func (r replica) Adopt(now clock.Reading, e *store.Entry, via gossip.Via) error 
 
 func (r replica) Meet(loser, winner *store.Entry) { r.n.meet(loser, winner) }
 
-// ahead returns how far the later of a row's timestamp and its entry's is
-// beyond this machine's physical clock.
-func (r replica) ahead(now clock.Reading, row gossip.FrameRow, e *store.Entry) time.Duration {
-	return max(r.n.hlc.Ahead(row.Timestamp, now.Wall), r.n.hlc.Ahead(e.Version.Timestamp, now.Wall))
+// ahead returns how long what id stamped t has to wait until it is not ahead of this
+// machine's clock by more than the maximum skew; 0 if it is not.
+func (r replica) ahead(now clock.Reading, id store.NodeID, t clock.Timestamp) time.Duration {
+	ahead := now.Ahead(t)
+	if ahead > 2*r.n.cfg.MaxSkew {
+		r.n.engine.Refuse(now, id, ahead)
+	}
+	return max(0, ahead-r.n.cfg.MaxSkew)
 }
+
+func (r replica) Refuses(t clock.Timestamp) bool { return r.n.refuses(t) }
 
 // An outcome is what became of an entry that was merged.
 type outcome uint8

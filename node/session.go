@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -30,7 +31,7 @@ var (
 // ErrBehind, ErrAhead or ErrLost.
 func (f *Front) Serve(now clock.Reading, b store.Bookmark) error {
 	if err := checkAhead(now, b, f.MaxSkew); err != nil {
-		return err
+		return cmp.Or(f.refused(now, b), err)
 	}
 	if b.IsZero() {
 		return nil
@@ -54,6 +55,17 @@ func (f *Front) Serve(now clock.Reading, b store.Bookmark) error {
 		}
 	}
 	return behind
+}
+
+// refused returns ErrLost if b names a write that was refused for its timestamp, and so
+// lies beyond an end.
+func (f *Front) refused(now clock.Reading, b store.Bookmark) error {
+	for _, s := range b.Marks {
+		if now.Ahead(s.Timestamp) > f.MaxSkew && f.Marks.At(s.Origin) < s.Seq && excludes(&f.Epoch, s) {
+			return fmt.Errorf("%w: write %d of %v was refused for its timestamp", ErrLost, s.Seq, s.Origin)
+		}
+	}
+	return nil
 }
 
 // Shorten returns b, which f serves, without what every node serves whose W is at or

@@ -18,8 +18,8 @@ func (r replica) Scan(start, end store.Key, limit int) ([]*store.Entry, error) {
 
 func (r replica) Load(now clock.Reading, entries []*store.Entry, via gossip.Via) (short []bool, hold time.Duration, err error) {
 	for _, e := range entries {
-		if ahead := r.n.hlc.Ahead(e.Version.Timestamp, now.Wall); ahead > r.n.cfg.MaxSkew {
-			return nil, ahead - r.n.cfg.MaxSkew, nil
+		if hold := r.ahead(now, e.Version.Origin.Node, e.Version.Timestamp); hold > 0 {
+			return nil, hold, nil
 		}
 	}
 	short = make([]bool, len(entries))

@@ -384,7 +384,7 @@ func (c *checker) replied(m *machine, r node.Reply) {
 		c.w.violated("reply", m, "acknowledges a write to %v as %v, but had given it %v", p.key, r.Version, p.version)
 		return
 	}
-	if !p.found && r.Version.Compare(p.above) <= 0 {
+	if !p.found && r.Version.Compare(p.above) <= 0 && !c.refused(h, p.above) {
 		c.w.violated("C5", m, "acknowledges a write to %v as %v, which loses to %v that the node had before", p.key, r.Version, p.above)
 		return
 	}

@@ -52,3 +52,22 @@ func TestClockThatWasFarOffLeavesNothingBehind(t *testing.T) {
 		}
 	}
 }
+
+// A machine that starts cut off, with a clock far ahead, can compare it with nobody and
+// takes writes. Nobody takes these over; once its clock is right the machine begins anew,
+// and offers them with true timestamps, within seconds and not when they are due.
+func TestWritesOfAClockFarAheadAreOfferedAnew(t *testing.T) {
+	for seed, ahead := range []time.Duration{30 * time.Second, time.Hour} {
+		r := pass(t, sim.Config{
+			Seed: uint64(seed), Nodes: 5, Regions: 3, For: 18 * time.Second,
+			Faults: []sim.Fault{
+				{ID: 1, Kind: sim.CutRegion, At: 2 * time.Second, For: 9 * time.Second, A: []int{2}},
+				{ID: 2, Kind: sim.ClockJump, At: 2 * time.Second, For: 11 * time.Second, A: []int{2}, Amount: ahead},
+				{ID: 3, Kind: sim.Crash, At: 2500 * time.Millisecond, For: 500 * time.Millisecond, A: []int{2}},
+			},
+		})
+		if r.Stats.Offered == 0 {
+			t.Errorf("%v ahead: nothing was offered anew", ahead)
+		}
+	}
+}

@@ -121,6 +121,9 @@ func (c *checker) unseen(old, now *store.Entry) bool {
 	if old.Version.Timestamp.Compare(c.calendar.floor) <= 0 {
 		return false // everybody had it, and may have forgotten it
 	}
+	if c.refused(c.history(old.Key), old.Version) {
+		return false // nobody else ever had it, and it is written anew
+	}
 	for _, n := range c.history(old.Key).versions {
 		between := n.version.Compare(old.Version) > 0 && n.version.Compare(now.Version) <= 0
 		if between && c.known[n.version].past.maybe.At(old.Version.Origin) >= old.Seq {

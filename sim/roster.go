@@ -134,9 +134,14 @@ func counted(e *roster.Epoch, m store.Mark) uint64 {
 // only be what that says.
 func (c *checker) offered(m *machine, e node.OfferedAnew) {
 	c.w.stats.Offered++
-	if e.New.Compare(e.Old) <= 0 {
+	h := c.history(e.Key)
+	refused := c.refused(h, e.Old)
+	if e.New.Compare(e.Old) <= 0 && !refused {
 		c.w.violated("C5", m, "offers %v of %v anew as %v, which loses to it", e.Old, e.Key, e.New)
 		return
+	}
+	if refused {
+		c.restamped(h, e)
 	}
 	if by, ok := c.by[e.Old]; ok {
 		c.by[e.New] = by
@@ -145,6 +150,34 @@ func (c *checker) offered(m *machine, e node.OfferedAnew) {
 		c.due(e.Key, e.New, c.clients[by.client].issued[by.ordinal])
 	}
 	c.wrote(m, e.Key, e.New, m.node.Watermarks())
+}
+
+// refused reports whether v lies beyond an end because its timestamp is too far ahead of
+// the true time.
+func (c *checker) refused(h *history, v store.Version) bool {
+	return time.Duration(v.Timestamp.Wall-dawn)-c.w.now > c.w.cfg.MaxSkew && c.excluded(v, h.seq(v))
+}
+
+// restamped has whoever was told that e.Old, or what that had replaced, is written be owed
+// e.New, which need not be above it.
+func (c *checker) restamped(h *history, e node.OfferedAnew) {
+	renew := func(v store.Version) store.Version {
+		if v.Compare(e.Old) <= 0 && c.refused(h, v) {
+			return e.New
+		}
+		return v
+	}
+	for i, v := range h.acks {
+		h.acks[i] = renew(v)
+	}
+	h.forgive(func(store.Version) bool { return false })
+	for i := range c.of {
+		for j, a := range c.of[i].acked {
+			if a.key == e.Key {
+				c.of[i].acked[j].version = renew(a.version)
+			}
+		}
+	}
 }
 
 // wiped forgets what m held. An acknowledged write that nobody else holds is lost

@@ -24,10 +24,16 @@ func (w Watermarks) find(o Origin) (int, bool) {
 
 // At returns the watermark of origin, 0 if nothing of it is held.
 func (w Watermarks) At(origin Origin) uint64 {
+	seq, _ := w.Find(origin)
+	return seq
+}
+
+// Find returns the watermark of origin, and whether w names that.
+func (w Watermarks) Find(origin Origin) (seq uint64, named bool) {
 	if i, ok := w.find(origin); ok {
-		return w[i].Seq
+		return w[i].Seq, true
 	}
-	return 0
+	return 0, false
 }
 
 // Of returns the part of w that is of node's origins. It shares w's memory.

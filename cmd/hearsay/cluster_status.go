@@ -71,7 +71,10 @@ type clusterStatus struct {
 	ExceededSince time.Time `json:"exceeded_since,omitzero"`
 	// Snapshot is what SeenBy catches up by, null if it does not.
 	Snapshot *admin.Snapshot `json:"snapshot"`
-	Nodes    []nodeStatus    `json:"nodes"` // by region and name
+	// TakesNoWrites is why SeenBy takes none, Refused whose it refuses.
+	TakesNoWrites string          `json:"takes_no_writes,omitempty"`
+	Refused       []admin.Refused `json:"refused"`
+	Nodes         []nodeStatus    `json:"nodes"` // by region and name
 }
 
 type nodeStatus struct {
@@ -92,6 +95,7 @@ func clusterSeen(s admin.Status) clusterStatus {
 	c := clusterStatus{
 		Cluster: s.Cluster, SeenBy: s.Name, Epoch: f.Epoch,
 		Staleness: f.Staleness, Bound: f.Bound, ExceededSince: f.ExceededSince, Snapshot: f.Snapshot,
+		TakesNoWrites: s.TakesNoWrites, Refused: s.Refused,
 		Nodes: []nodeStatus{{ID: s.ID, Name: s.Name, Region: s.Region, Self: true, Connected: true, Behind: new(uint64(0)), Staleness: f.Staleness}},
 	}
 	for _, p := range s.Peers {
@@ -161,11 +165,25 @@ func (c clusterStatus) print(out io.Writer) error {
 		bound = fmt.Sprintf("the bound of %v s is exceeded since %s, for want of %s",
 			c.Bound, c.ExceededSince.Format(time.RFC3339), cmp.Or(c.laggard(), "any word"))
 	}
-	if _, err := fmt.Fprintf(out, "\nCluster %s in epoch %d as %s sees it: %s.\n", c.Cluster, c.Epoch, c.SeenBy, bound); err != nil || c.Snapshot == nil {
+	if _, err := fmt.Fprintf(out, "\nCluster %s in epoch %d as %s sees it: %s.\n", c.Cluster, c.Epoch, c.SeenBy, bound); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%s is %s.\n", c.SeenBy, c.Snapshot)
-	return err
+	var more []string
+	if c.Snapshot != nil {
+		more = append(more, "is "+c.Snapshot.String())
+	}
+	if c.TakesNoWrites != "" {
+		more = append(more, "takes no writes: "+c.TakesNoWrites)
+	}
+	for _, r := range c.Refused {
+		more = append(more, r.String())
+	}
+	for _, what := range more {
+		if _, err := fmt.Fprintf(out, "%s %s.\n", c.SeenBy, what); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // inSeconds returns s as text.

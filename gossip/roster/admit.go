@@ -65,7 +65,7 @@ func (r *Roster) findNewcomer(id store.NodeID) (int, bool) {
 }
 
 // admits returns the newcomers that may join the members but for those in drop:
-// who is still there, under a name that is free.
+// who is still there, under a name that is free, and with timestamps that others take.
 func (r *Roster) admits(drop []store.NodeID) []Member {
 	if len(r.newcomers) == 0 {
 		return nil
@@ -73,7 +73,7 @@ func (r *Roster) admits(drop []store.NodeID) []Member {
 	members := without(r.ledger.Epoch.Members, drop)
 	var admit []Member
 	for _, n := range r.newcomers {
-		if !r.silent(n.Node) && !slices.ContainsFunc(members, n.replaces) && !slices.ContainsFunc(admit, n.replaces) {
+		if !r.silent(n.Node) && r.owner.Fits(n) && !slices.ContainsFunc(members, n.replaces) && !slices.ContainsFunc(admit, n.replaces) {
 			admit = append(admit, n)
 		}
 	}

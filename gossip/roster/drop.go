@@ -93,19 +93,36 @@ func (r *Roster) Leave(now time.Duration) {
 	}
 }
 
+// Rejoin has this node ask to be dropped, and then to be admitted again, as others
+// refuse what it wrote last. Void are its streams that began with such a write: they end
+// too, though their timestamps are from after its return.
+func (r *Roster) Rejoin(now time.Duration, void []store.Origin) {
+	r.look(now)
+	if r.rejoining || !r.Belongs() {
+		return
+	}
+	r.rejoining, r.due = true, r.now
+	for _, o := range void {
+		r.void.Set(o, 0)
+	}
+}
+
 // askToLeave sends a Leave to the first member that is up.
 func (r *Roster) askToLeave() {
 	for _, m := range r.ledger.Epoch.Members {
 		if m.Node != r.self.Node && !r.silent(m.Node) {
-			r.send(m.Node, Message{Step: Leave})
+			r.send(m.Node, Message{Step: Leave, Held: r.void.Clone()})
 			return
 		}
 	}
 }
 
-func (r *Roster) receiveLeave(from store.NodeID) {
+func (r *Roster) receiveLeave(from store.NodeID, m *Message) {
 	if _, member := r.ledger.Epoch.find(from); member && r.Belongs() {
 		r.wishes = insert(r.wishes, from)
+		for _, void := range m.Held.Of(from) {
+			r.voided.Set(void.Origin, 0)
+		}
 		r.due = min(r.due, r.now+r.cfg.Gather)
 	}
 }
@@ -205,8 +222,8 @@ func (a *attempt) awaits(e *Epoch) bool {
 }
 
 // drop sets the ends of those whom a drops in an epoch that does not have them any
-// more.
-func (e *Epoch) drop(a *attempt) {
+// more. The streams in void end in any case.
+func (e *Epoch) drop(a *attempt, void store.Watermarks) {
 	var through clock.Timestamp
 	for _, v := range a.promised {
 		if !slices.Contains(a.drop, v.node) && v.w.Compare(through) > 0 {
@@ -215,6 +232,9 @@ func (e *Epoch) drop(a *attempt) {
 	}
 	for _, id := range a.drop {
 		end := End{Node: id, Epoch: e.Number, Marks: a.held.Of(id).Clone(), Through: through}
+		for _, m := range void.Of(id) {
+			end.Marks.Set(m.Origin, a.held.At(m.Origin))
+		}
 		i, again := e.findEnd(id)
 		if again {
 			e.Ends[i] = end

@@ -27,10 +27,13 @@ type Roster struct {
 	dropAfter time.Duration                  // not before this …
 	unheard   int                            // … and how many attempts in a row came to nothing
 	leaving   bool
-	regrant   time.Duration   // Reading.Mono: when to look whether granters are to change
-	adopted   time.Duration   // Reading.Mono: since when the epoch is known in this life
-	settled   clock.Timestamp // see vow
-	asked     store.NodeID    // whom this node asked last to be admitted
+	rejoining bool             // until this node is dropped …
+	void      store.Watermarks // … and which streams it then has ended
+	voided    store.Watermarks // the same of those in wishes
+	regrant   time.Duration    // Reading.Mono: when to look whether granters are to change
+	adopted   time.Duration    // Reading.Mono: since when the epoch is known in this life
+	settled   clock.Timestamp  // see vow
+	asked     store.NodeID     // whom this node asked last to be admitted
 	attempt   *attempt
 	due       time.Duration // Reading.Mono: when Tick has something to do next
 	out       []Envelope
@@ -63,6 +66,10 @@ type Owner interface {
 	Watermarks() store.Watermarks
 	// Near names the nearest peer of another region, empty if it is not known.
 	Near() store.NodeID
+	// Fits reports whether the newcomer m may be admitted: neither this node's
+	// timestamps nor m's are further ahead than others would take, and no more are
+	// their clocks apart.
+	Fits(m Member) bool
 }
 
 // New returns the roster of a node that remembers ledger, the zero Ledger on its
@@ -146,7 +153,7 @@ func (r *Roster) Tick(now time.Duration, peers func() []store.NodeID) {
 		r.meet(id)
 	}
 	r.settle()
-	if r.leaving && r.Belongs() {
+	if (r.leaving || r.rejoining) && r.Belongs() {
 		r.askToLeave()
 	}
 	switch {
@@ -214,7 +221,7 @@ func (r *Roster) Receive(now time.Duration, from store.NodeID, m *Message) {
 	case Ask:
 		r.receiveAsk(from, m)
 	case Leave:
-		r.receiveLeave(from)
+		r.receiveLeave(from, m)
 	case Decided:
 		r.receiveDecided(m.Value)
 	case Prepare:
@@ -246,6 +253,7 @@ func (r *Roster) adopt(e Epoch) {
 		_, in := e.find(id)
 		return !in
 	})
+	r.voided = slices.DeleteFunc(r.voided, func(m store.Mark) bool { return !slices.Contains(r.wishes, m.Origin.Node) })
 	r.newcomers = slices.DeleteFunc(r.newcomers, func(m Member) bool {
 		_, in := e.find(m.Node)
 		return in
@@ -256,6 +264,7 @@ func (r *Roster) adopt(e Epoch) {
 	if _, was := old.find(r.self.Node); was && !r.Belongs() {
 		// Whoever had it dropped, though it is up, is to see that before it is back.
 		r.due = r.now + r.patience()
+		r.rejoining, r.void = false, nil
 	}
 }
 
@@ -430,7 +439,7 @@ func (r *Roster) next(a *attempt) Epoch {
 		Number: now.Number + 1, Founder: now.Founder, Sponsor: r.self.Node, Bar: r.ledger.Bar,
 		Members: without(now.Members, a.drop), Ends: slices.Clone(now.Ends),
 	}
-	next.drop(a)
+	next.drop(a, r.voided)
 	for _, m := range admit {
 		if m.Since.Compare(next.Bar) < 0 {
 			m.Since = next.Bar

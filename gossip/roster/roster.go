@@ -30,7 +30,9 @@ type Member struct {
 }
 
 // An End is what became of a member that was dropped: of what it wrote before,
-// only what Marks cover counts.
+// only what Marks cover counts. A stream that is to end though it began after its node
+// was admitted again, by its timestamps, is named with number 0 if nobody else holds any
+// of it.
 type End struct {
 	Node  store.NodeID
 	Epoch uint64 // which dropped it
@@ -87,16 +89,18 @@ func (e *Epoch) findEnd(id store.NodeID) (int, bool) {
 }
 
 // Ended returns the last number of origin that counts, and whether there is one:
-// its node was dropped, and was not a member again when the origin began.
+// its node was dropped, and was not a member again when the origin began. One that the
+// end names has ended whatever its timestamps say.
 func (e *Epoch) Ended(origin store.Origin) (last uint64, ended bool) {
 	i, dropped := e.findEnd(origin.Node)
 	if !dropped {
 		return 0, false
 	}
-	if m, again := e.Member(origin.Node); again && origin.Incarnation.Start.Compare(m.Since) > 0 {
+	last, named := e.Ends[i].Marks.Find(origin)
+	if m, again := e.Member(origin.Node); !named && again && origin.Incarnation.Start.Compare(m.Since) > 0 {
 		return 0, false
 	}
-	return e.Ends[i].Marks.At(origin), true
+	return last, true
 }
 
 // Excludes reports whether v, write seq of its origin, lies beyond the end of that and
@@ -210,7 +214,8 @@ type Message struct {
 	// it stamped nothing.
 	Who Member
 	// Drop are those whom the sender of a Prepare would drop, sorted; Held is how
-	// far the sender of a Promise holds their streams.
+	// far the sender of a Promise holds their streams. In a Leave it names, with number
+	// 0, streams of its sender that are to end; see Rejoin.
 	Drop []store.NodeID
 	Held store.Watermarks
 	// What a Promise says for the sake of granters, see vow, and the node of another

@@ -40,6 +40,7 @@ type net struct {
 	behind  bool // nobody's W moves
 	lent    map[[2]store.NodeID]time.Duration
 	failure string
+	unfit   store.NodeID // may not be admitted
 }
 
 type flight struct {
@@ -155,6 +156,7 @@ func (s stamper) Stamp() clock.Timestamp       { return s() }
 func (s stamper) W() clock.Timestamp           { return clock.Timestamp{} }
 func (s stamper) Watermarks() store.Watermarks { return nil }
 func (s stamper) Near() store.NodeID           { return "" }
+func (s stamper) Fits(roster.Member) bool      { return true }
 
 // An owner is a site as its roster sees it.
 type owner struct {
@@ -178,6 +180,8 @@ func (o owner) W() clock.Timestamp {
 	}
 	return clock.Timestamp{Wall: math.MaxInt64}
 }
+
+func (o owner) Fits(m roster.Member) bool { return m.Node != o.net.unfit }
 
 func (o owner) Near() store.NodeID { return o.net.near(o.site) }
 

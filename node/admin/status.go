@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -15,8 +16,12 @@ type Status struct {
 	Cluster string       `json:"cluster"`
 	// Started is when the process opened the node.
 	Started time.Time `json:"started"`
+	// TakesNoWrites is why the node takes none now, empty if it does.
+	TakesNoWrites string `json:"takes_no_writes,omitempty"`
 	// Freshness is how much the node may miss, and because of whom.
 	Freshness Freshness `json:"freshness"`
+	// Refused are whose writes the node does not take, for their timestamps.
+	Refused []Refused `json:"refused"`
 	// Marks is how far the node's replica is, by origin.
 	Marks  []Mark  `json:"marks"`
 	Peers  []Peer  `json:"peers"`
@@ -44,6 +49,21 @@ type Freshness struct {
 	// Epoch is the roster's, and Members who belongs to it.
 	Epoch   uint64   `json:"epoch"`
 	Members []Member `json:"members"`
+}
+
+// A Refused is a node of whose writes another takes no more, since their timestamps are
+// ahead of the other one's clock by more than twice the maximum skew.
+type Refused struct {
+	ID   store.NodeID `json:"id"`
+	Name string       `json:"name"`
+	// Ahead is how far they are, and For since how long, in seconds.
+	Ahead float64 `json:"ahead_seconds"`
+	For   float64 `json:"for_seconds"`
+}
+
+func (r Refused) String() string {
+	ahead := time.Duration(r.Ahead * float64(time.Second))
+	return fmt.Sprintf("refuses writes of %s, stamped %v ahead of its clock: one of the two clocks is wrong, or was", cmp.Or(r.Name, string(r.ID)), ahead)
 }
 
 // A Snapshot is how a node catches up where logs do not help.

@@ -76,6 +76,14 @@ func (l eventLog) write(e node.Event) {
 	case gossip.OriginHeld:
 		l.sampled.Warn("an origin's stream waits: its clock is ahead of this machine's by more than the maximum skew",
 			originField(e.Origin), zap.Duration("for", e.For))
+	case gossip.StampsRefused:
+		l.log.Error("a node's writes are refused: their timestamps are ahead of this machine's clock by more than twice the maximum skew, so one of the two clocks is wrong, or was",
+			peerField(e.Node), zap.Duration("ahead", e.Ahead))
+	case gossip.StampsAccepted:
+		l.log.Info("a node offers no writes any more that are refused for their timestamps", peerField(e.Node), zap.Duration("after", e.After))
+	case node.RunsAhead:
+		l.log.Error("this node's timestamps are so far ahead that others refuse its writes: its clock was wrong; it asks the cluster to drop and admit it again, and writes anew what nobody took",
+			zap.Duration("ahead", e.By))
 	case gossip.FetchFailed:
 		l.sampled.Info("a peer did not bring a large value", peerField(e.From), zap.Stringer("upload", e.Upload))
 	case gossip.MessageRefused:

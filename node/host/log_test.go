@@ -104,6 +104,9 @@ func TestEventLogLevels(t *testing.T) {
 		"replicas_differ": zap.ErrorLevel,
 		"mend_refused":    zap.ErrorLevel,
 		"entry_in_doubt":  zap.ErrorLevel,
+		"stamps_refused":  zap.ErrorLevel,
+		"stamps_accepted": zap.InfoLevel,
+		"runs_ahead":      zap.ErrorLevel,
 	}
 	for _, e := range events {
 		core, lines := observer.New(zap.DebugLevel)

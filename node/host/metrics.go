@@ -22,7 +22,7 @@ var events = []node.Event{
 	gossip.PullCrossed{},
 	gossip.FrameRelayed{},
 	gossip.RelayLate{},
-	gossip.OriginHeld{},
+	gossip.OriginHeld{}, gossip.StampsRefused{}, gossip.StampsAccepted{},
 	gossip.GapFound{},
 	gossip.Pulled{},
 	gossip.PullTimedOut{},
@@ -48,7 +48,7 @@ var events = []node.Event{
 	node.EntryBelowFloor{},
 	node.EntryInDoubt{},
 	node.BoundExceeded{},
-	node.BoundKept{}, node.ClockOff{}, node.ClockRight{},
+	node.BoundKept{}, node.ClockOff{}, node.ClockRight{}, node.RunsAhead{},
 	node.DiskFull{}, node.DiskFreed{},
 	node.UpdateLost{},
 }
@@ -138,6 +138,8 @@ var (
 		"Staleness that reads state, absent while it is unknown.", nil, nil)
 	lateDesc = prometheus.NewDesc("hearsay_bound_exceeded",
 		"1 while writes older than the bound may be missing here, else 0.", nil, nil)
+	refusedDesc = prometheus.NewDesc("hearsay_refused_nodes",
+		"Nodes of whose writes none is taken, for their timestamps are too far ahead.", nil, nil)
 	freeDesc = prometheus.NewDesc("hearsay_disk_free_bytes",
 		"Free bytes where the data lie, absent if that cannot be told.", nil, nil)
 	fullDesc = prometheus.NewDesc("hearsay_disk_full",
@@ -159,7 +161,7 @@ var (
 // Describe implements prometheus.Collector.
 func (c statusCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		eventsDesc, marksDesc, stalenessDesc, lateDesc, freeDesc, fullDesc, frontsDesc, peersDesc, aheadDesc, behindDesc, queueDesc, queueBytesDesc,
+		eventsDesc, marksDesc, stalenessDesc, lateDesc, refusedDesc, freeDesc, fullDesc, frontsDesc, peersDesc, aheadDesc, behindDesc, queueDesc, queueBytesDesc,
 		queueWaitingDesc, streamsDesc, bytesInDesc, bytesOutDesc, lostDesc,
 	} {
 		out <- d
@@ -181,6 +183,7 @@ func (c statusCollector) Collect(out chan<- prometheus.Metric) {
 		late = 1
 	}
 	out <- gauge(lateDesc, late)
+	out <- gauge(refusedDesc, len(s.Refused))
 	full := 0
 	if s.Disk.Full {
 		full = 1

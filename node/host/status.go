@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"hearsay/clock"
@@ -70,6 +71,10 @@ func (h *Host) Status() admin.Status {
 	v := h.View()
 	defer v.Close()
 	marks := v.Front.Marks
+	why := ""
+	if v.Front.Refusal != nil {
+		why = v.Front.Refusal.Error()
+	}
 	return admin.Status{
 		ID:      h.identity.Node,
 		Name:    h.identity.Name,
@@ -77,7 +82,10 @@ func (h *Host) Status() admin.Status {
 		Cluster: h.identity.Cluster,
 		Started: h.started,
 
+		TakesNoWrites: why,
+
 		Freshness: h.showFreshness(v),
+		Refused:   h.showRefused(v),
 		Marks:     showMarks(marks),
 		Peers:     h.showPeers(v),
 		Queues: []admin.Queue{
@@ -126,6 +134,18 @@ func (h *Host) showFreshness(v *kv.View) admin.Freshness {
 		}
 	}
 	return f
+}
+
+func (h *Host) showRefused(v *kv.View) []admin.Refused {
+	p := h.progress.Load()
+	shown := make([]admin.Refused, len(p.Refusals))
+	for i, r := range p.Refusals {
+		shown[i] = admin.Refused{ID: r.Node, Ahead: *seconds(r.Ahead), For: *seconds(v.Now.Mono - r.Since)}
+		if m := slices.IndexFunc(p.Members, func(m gossip.Standing) bool { return m.Node == r.Node }); m >= 0 {
+			shown[i].Name = p.Members[m].Name
+		}
+	}
+	return shown
 }
 
 func showSnapshot(c *gossip.CatchingUp) *admin.Snapshot {
