@@ -42,9 +42,6 @@ type Workload struct {
 	Ack node.Ack
 }
 
-// mostListed is how many keys a list of a workload's session visits at most.
-const mostListed = 16
-
 // A place is where a session is for now.
 type place struct {
 	region int

@@ -22,18 +22,36 @@ func newSim() *cobra.Command {
 func newSimRun() *cobra.Command {
 	var cfg sim.Config
 	cmd := &cobra.Command{
-		Use:   "run",
-		Short: "Run one seed and report on one page; exit code 1 if a promise was broken",
+		Use:   "run [SCENARIO]",
+		Short: "Run one seed, or a scenario with all its seeds, and tell what came of it",
 		Long: `Run one seed: first a phase with faults, then one in which all is healed and the
-replicas must become equal. The same flags give the same run, to the last bit.`,
-		Example: "  hearsay sim run --seed 1\n  hearsay sim run --seed 7 --nodes 100 --for 30s --output json",
-		Args:    args(),
+replicas must become equal. The same flags give the same run, to the last bit. Exit
+code 1 says that a promise was broken.
+
+With a SCENARIO, a YAML file, run every variant of it under every seed of it, or
+under --seed alone. The exit code is 10 where a promise was broken, 11 where the
+replicas did not become equal, 12 where a figure is not as expected, 13 where
+something never came that should sometimes, and 16 where the file is no scenario.`,
+		Example: "  hearsay sim run --seed 1\n  hearsay sim run --seed 7 --nodes 100 --for 30s --output json\n  hearsay sim run sim/scenarios/one-way-glass.yaml --seed 100",
+		Args:    cobra.MaximumNArgs(1),
 	}
 	cmd.Flags().Uint64Var(&cfg.Seed, "seed", 1, "what the run is drawn from")
 	cmd.Flags().IntVar(&cfg.Nodes, "nodes", 6, "how many nodes")
 	cmd.Flags().DurationVar(&cfg.For, "for", 20*time.Second, "length of the phase with faults, in virtual time")
 	asJSON := addOutput(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = func(cmd *cobra.Command, files []string) error {
+		if len(files) == 1 {
+			for _, name := range []string{"nodes", "for"} {
+				if cmd.Flags().Changed(name) {
+					return usageError("--%s and SCENARIO exclude each other: the scenario says it", name)
+				}
+			}
+			var seed *uint64
+			if cmd.Flags().Changed("seed") {
+				seed = &cfg.Seed
+			}
+			return runScenario(cmd, files[0], seed, asJSON())
+		}
 		if err := cfg.Validate(); err != nil {
 			return usageError("%w", err)
 		}

@@ -2,8 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"hearsay/sim/scenario"
 )
 
 func TestSimRun(t *testing.T) {
@@ -22,5 +26,49 @@ func TestSimRun(t *testing.T) {
 	}
 	if r := hearsay(t, "sim", "run", "--nodes", "1"); r.code != exitUsage || !strings.Contains(r.stderr, "Nodes") {
 		t.Errorf("--nodes 1: exit code %d, %q; want %d and the limit", r.code, r.stderr, exitUsage)
+	}
+}
+
+// A scenario runs from a file, tells each verdict, and says by its exit code what came
+// of it.
+func TestSimScenario(t *testing.T) {
+	const head = "scenario: v1\nname: small\ntime: {run: 2s}\ntopology: {regions: [{id: a, at: [50, 8], nodes: 3}]}\n"
+	for _, tt := range []struct {
+		name, text string
+		code       int
+		says       string
+	}{
+		{"passes", head + "assert: [{always: causal}, {measure: propagation}]\n", exitOK, "holds      {always: causal}: 0 of"},
+		{"breaks a promise", head + "assert: [{never: convergence}]\n", int(scenario.Safety), "FAILS      {never: convergence}"},
+		{"is not as expected", head + "assert: [{expect: propagation, le: 1ns}]\n", int(scenario.Expectation), "FAILS"},
+		{"lacks what should come", head + "assert: [{sometimes: event.no_such}]\n", int(scenario.Coverage), "not seen"},
+		{"is none", head + "assert: [{always: causality}]\n", int(scenario.Misread), "there is no property causality"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "small.yaml")
+			if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r := hearsay(t, "sim", "run", path)
+			if r.code != tt.code || !strings.Contains(r.stdout+r.stderr, tt.says) {
+				t.Errorf("exit code %d, want %d and %q:\n%s%s", r.code, tt.code, tt.says, r.stdout, r.stderr)
+			}
+			if tt.code == int(scenario.Misread) {
+				if want := path + ":5:19: "; !strings.Contains(r.stderr, want) {
+					t.Errorf("%q does not say where: %q", r.stderr, want)
+				}
+				return
+			}
+			var report runReport
+			if err := json.Unmarshal([]byte(hearsay(t, "sim", "run", path, "--seed", "1", "-o", "json").stdout), &report); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(r.stdout, report.Digest) || len(report.Verdicts) == 0 {
+				t.Errorf("as JSON %+v, want the run of %s", report, r.stdout)
+			}
+		})
+	}
+	if r := hearsay(t, "sim", "run", "x.yaml", "--nodes", "5"); r.code != exitUsage || !strings.Contains(r.stderr, "--nodes and SCENARIO exclude each other") {
+		t.Errorf("--nodes with a scenario: exit code %d, %q", r.code, r.stderr)
 	}
 }
