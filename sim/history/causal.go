@@ -1,6 +1,9 @@
 package history
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // This file is what a session is owed by what it read: whoever reads a write is
 // shown nothing older than what the writer had written or read before it.
@@ -38,13 +41,25 @@ type causality struct {
 	ready         []uint32 // sessions that may go on
 }
 
-// A run is what one session did with one key: some steps, in its order. The position
-// of the first and the newest slots of the last are told again.
-type run struct{ column, from, to, begin, wrote, read uint32 }
+// A run is what one session did with one key: some steps, in its order, and how far
+// it has come with them.
+type run struct {
+	column, from, reached uint32
+	newest                [2]uint32 // of the last step that is reached
+}
 
-// A step is an operation of a run, with the newest slots that its session had written,
-// and read, up to and with it.
-type step struct{ position, wrote, read uint32 }
+// A step is an operation of a run, with the newest slots that its session had
+// written and read, up to and with it.
+type step struct {
+	position uint32
+	newest   [2]uint32
+}
+
+// Indices of newest.
+const (
+	byWriting = iota
+	byReading
+)
 
 // Shown is of the writes of one session those that another has read: the last
 // position and its key, and the last one of any other key.
@@ -119,37 +134,51 @@ func (c *causality) collectRuns() {
 			st := step{position: byKey.all[i]}
 			column := c.column[x.h.session[op]]
 			if n := len(c.runs); n == int(c.first[k]) || c.runs[n-1].column != column {
-				c.runs = append(c.runs, run{column: column, from: i, to: i, begin: st.position})
+				c.runs = append(c.runs, run{column: column, from: i, reached: i})
+			} else {
+				st.newest = c.steps[i-1].newest
 			}
-			r := &c.runs[len(c.runs)-1]
-			st.wrote, st.read = r.wrote, r.read
 			switch {
 			case !x.h.kind[op].isWrite():
-				st.read = max(st.read, x.slot[op])
+				st.newest[byReading] = max(st.newest[byReading], x.slot[op])
 			case x.h.outcome[op] == OK:
-				st.wrote = max(st.wrote, x.slot[op])
+				st.newest[byWriting] = max(st.newest[byWriting], x.slot[op])
 			}
 			c.steps[i] = st
-			r.to, r.wrote, r.read = i+1, st.wrote, st.read
 		}
 	}
 	c.first[len(c.newest)] = uint32(len(c.runs))
 }
 
-// before returns what the session of r knows of the key before a position.
-func (c *causality) before(r run, position uint32) step {
-	from, to := r.from, r.to
-	for from < to {
-		if mid := (from + to) / 2; c.steps[mid].position < position {
-			from = mid + 1
-		} else {
+// reach takes the run of a column forward by a step of key.
+func (c *causality) reach(key, column uint32) {
+	runs := c.runs[c.first[key]:c.first[key+1]]
+	i, _ := slices.BinarySearchFunc(runs, column, func(r run, column uint32) int { return cmp.Compare(r.column, column) })
+	r := &runs[i]
+	r.newest = c.steps[r.reached].newest
+	r.reached++
+}
+
+// above returns the first step of r at which what it had of kind was above slot. There
+// is one, mostly not long ago.
+func (c *causality) above(r *run, kind int, slot uint32) step {
+	to := r.reached - 1
+	from := to
+	for far := uint32(1); from > r.from && c.steps[from].newest[kind] > slot; far *= 2 {
+		to = from
+		from -= min(far, from-r.from)
+	}
+	if c.steps[from].newest[kind] > slot {
+		return c.steps[from]
+	}
+	for to-from > 1 {
+		if mid := from + (to-from)/2; c.steps[mid].newest[kind] > slot {
 			to = mid
+		} else {
+			from = mid
 		}
 	}
-	if from == r.from {
-		return step{}
-	}
-	return c.steps[from-1]
+	return c.steps[to]
 }
 
 // run goes through the operations as they were invoked. A session that reads what
@@ -162,6 +191,9 @@ func (c *causality) run() {
 			continue
 		}
 		c.reached[s]++
+		if at := c.reached[s]; at < c.x.sessions.start[s+1] && c.x.h.invoked[c.x.sessions.all[at]] == c.x.h.invoked[op] {
+			continue // the rest of the step comes with it
+		}
 		c.ready = append(c.ready, s)
 		for len(c.ready) > 0 {
 			s = c.ready[len(c.ready)-1]
@@ -199,7 +231,10 @@ func (c *causality) advance(s uint32) {
 func (c *causality) mayRead(s uint32, ops []uint32) bool {
 	for _, op := range ops {
 		slot := c.x.slot[op]
-		if w := c.x.writer[slot]; c.x.h.kind[op].isWrite() || w == none || c.x.h.session[w] == NoSession || c.position[slot] != none {
+		if c.position[slot] != none || c.x.h.kind[op].isWrite() {
+			continue
+		}
+		if w := c.x.writer[slot]; w == none || c.x.h.session[w] == NoSession {
 			continue
 		}
 		c.waiting[s] = true
@@ -224,22 +259,23 @@ func (c *causality) check(s, op uint32) {
 	row := int(c.row[s]) * c.width
 	past, shown := c.past[row:row+c.width], c.shown[row:row+c.width]
 	var written, elsewhere, readBy, inPast claim
-	for _, r := range c.runs[c.first[key]:c.first[key+1]] {
-		if r.wrote <= slot && r.read <= slot {
-			continue
-		}
-		if past[r.column] > r.begin {
-			inPast.raise(c.before(r, past[r.column]).wrote, 0)
-		}
-		if sh := shown[r.column]; isRead && sh.last > r.begin {
-			known := c.before(r, sh.last)
-			written.raise(known.wrote, sh.last)
-			readBy.raise(known.read, sh.last)
-			if sh.key == key {
-				elsewhere.raise(c.before(r, sh.other).wrote, sh.other)
-			} else {
-				elsewhere.raise(known.wrote, sh.last)
+	runs := c.runs[c.first[key]:c.first[key+1]]
+	for i := range runs {
+		r := &runs[i]
+		sh := shown[r.column]
+		if r.newest[byWriting] > slot && (past[r.column] > 0 || sh.last > 0) {
+			newer := c.above(r, byWriting, slot)
+			inPast.raise(newer, byWriting, past[r.column])
+			if isRead {
+				written.raise(newer, byWriting, sh.last)
+				if sh.key == key {
+					sh.last = sh.other
+				}
+				elsewhere.raise(newer, byWriting, sh.last)
 			}
+		}
+		if sh = shown[r.column]; isRead && r.newest[byReading] > slot && sh.last > 0 {
+			readBy.raise(c.above(r, byReading, slot), byReading, sh.last)
 		}
 	}
 	if written.slot > slot {
@@ -259,12 +295,14 @@ func (c *causality) check(s, op uint32) {
 	}
 }
 
-// A claim is a slot that a session is owed since it has read the write at a position.
+// A claim is a slot that a session is owed for what it knows of another up to a
+// position, where that may have a write that it has read.
 type claim struct{ slot, write uint32 }
 
-func (c *claim) raise(slot, write uint32) {
-	if slot > c.slot {
-		*c = claim{slot, write}
+// raise takes in a step, if it comes before that position.
+func (c *claim) raise(s step, kind int, before uint32) {
+	if s.position < before && s.newest[kind] > c.slot {
+		*c = claim{s.newest[kind], before}
 	}
 }
 
@@ -319,6 +357,9 @@ func (c *causality) source(s, from, position uint32) (read, written uint32) {
 func (c *causality) learn(s, op, position uint32) {
 	x, key, slot := c.x, c.x.h.key[op], c.x.slot[op]
 	c.newest[key] = max(c.newest[key], slot)
+	if column := c.column[s]; column != none {
+		c.reach(key, column)
+	}
 	if !x.h.kind[op].isWrite() {
 		if w := x.writer[slot]; w != none && x.h.session[w] != NoSession {
 			c.learnRead(s, slot, key, w)

@@ -54,8 +54,8 @@ type Index struct {
 	// By slot.
 	stamps []stamp // ranked
 	writer []uint32
-	began  []int64
-	acked  []int64
+	began  []int64  // the write; never if it is not known to have happened
+	acked  []int64  // never if it was not
 	after  []int64  // the first ack of any newer version of the key
 	buried []int64  // the first ack of any newer delete of it
 	due    []uint32 // the newest slot from here down that may be collected
@@ -122,7 +122,13 @@ func (x *Index) ranked(s stamp) stamp {
 func (x *Index) place(others []write) (unwritten []write) {
 	h := x.h
 	x.slot = filled(h.Len())
-	writes := others
+	written := 0
+	for op, kind := range h.kind {
+		if kind.isWrite() && h.outcome[op] != Fail {
+			written++
+		}
+	}
+	writes := append(make([]write, 0, len(others)+written), others...)
 	for op, kind := range h.kind {
 		if s := h.stamps[op]; kind.isWrite() && h.outcome[op] != Fail && s != (stamp{}) {
 			writes = append(writes, write{x.ranked(s), h.key[op], uint32(op)})
@@ -290,7 +296,8 @@ func (x *Index) collectedAt(key uint32, floor stamp) uint32 {
 	return x.due[from+uint32(above)-1]
 }
 
-// dropUnseen takes out the writes of unknown outcome that nobody saw.
+// dropUnseen takes out the writes of unknown outcome that nobody saw. What a floor
+// may have collected of them it may have all the same.
 func (x *Index) dropUnseen() {
 	seen := make([]bool, len(x.writer))
 	for op, slot := range x.slot {
@@ -305,7 +312,7 @@ func (x *Index) dropUnseen() {
 	}
 	for op, slot := range x.slot {
 		if x.h.outcome[op] == Info && slot != none && !seen[slot] && x.acked[slot] == never {
-			x.slot[op], x.writer[slot], x.began[slot] = none, none, never
+			x.slot[op], x.began[slot] = none, never
 		}
 	}
 }

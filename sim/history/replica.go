@@ -69,8 +69,10 @@ func (x *Index) Replicas() []Finding {
 		for _, e := range h.ended {
 			i := at[e.node]
 			if !x.showsAlike(first, i) {
-				x.convictKey(&converged, key, fmt.Sprintf("%s shows %s of %s, %s shows %s", h.nodes.texts[h.ended[0].node], x.shows(first),
-					h.keys.texts[key], h.nodes.texts[e.node], x.shows(i)), first, i)
+				x.convictKey(&converged, func() string {
+					return fmt.Sprintf("%s shows %s of %s, %s shows %s", h.nodes.texts[h.ended[0].node], x.shows(first),
+						h.keys.texts[key], h.nodes.texts[e.node], x.shows(i))
+				}, x.writerOf(first), x.writerOf(i))
 				break
 			}
 		}
@@ -108,17 +110,20 @@ func (x *Index) shows(hold uint32) string {
 	return x.version(x.held[hold])
 }
 
-// convictKey counts a key for what some Holds of it are.
-func (x *Index) convictKey(f *Finding, key uint32, says string, holds ...uint32) {
-	f.Violations++
-	if f.Says != "" {
-		return
+// writerOf returns the operation that wrote what a Hold is of, none if there is no such.
+func (x *Index) writerOf(hold uint32) uint32 {
+	if hold == none {
+		return none
 	}
-	f.Says = says
-	for _, i := range holds {
-		if i != none {
-			f.see(x.writer[x.held[i]])
-		}
+	return x.writer[x.held[hold]]
+}
+
+// convictKey counts a key as a violation, and has says tell the first.
+func (x *Index) convictKey(f *Finding, says func() string, witness ...uint32) {
+	f.Violations++
+	if f.Says == "" {
+		f.Says = says()
+		f.see(witness...)
 	}
 }
 
@@ -130,20 +135,18 @@ func (x *Index) lost(f *Finding, key, newest uint32) {
 			f.Superseded++
 		}
 	}
-	if x.writer[newest] == none && newest > x.base[key] {
-		x.convictKey(f, key, fmt.Sprintf("in the end %s is held of %s", x.version(newest), x.h.keys.texts[key]))
-	} else if x.after[newest] < never {
+	name := x.h.keys.texts[key]
+	switch {
+	case x.writer[newest] == none && newest > x.base[key]:
+		x.convictKey(f, func() string { return fmt.Sprintf("in the end %s is held of %s", x.version(newest), name) })
+	case x.after[newest] < never:
 		lost := newest + 1
 		for x.acked[lost] != x.after[newest] {
 			lost++
 		}
-		isFirst := f.Says == ""
-		x.convictKey(f, key, fmt.Sprintf("%s, and was acknowledged, but in the end nobody holds more of %s than %s",
-			x.tell(x.writer[lost]), x.h.keys.texts[key], x.version(newest)))
-		if isFirst {
-			f.see(x.writer[newest])
-			f.see(x.writer[lost])
-		}
+		x.convictKey(f, func() string {
+			return fmt.Sprintf("%s, and was acknowledged, but in the end nobody holds more of %s than %s", x.tell(x.writer[lost]), name, x.version(newest))
+		}, x.writer[newest], x.writer[lost])
 	}
 }
 
@@ -164,6 +167,10 @@ func (x *Index) Resurrection() Finding {
 		}
 		deleted, began := x.buried[slot], h.invoked[op]
 		if x.o.Grace > 0 && deleted+int64(x.o.Grace) < began || deleted <= x.o.Settled && x.o.Settled < began {
+			if !x.isFirst(&f, uint32(op)) {
+				f.Violations++
+				continue
+			}
 			x.convict(&f, uint32(op), x.hidingDelete(slot), deletedBefore, nil)
 		}
 	}

@@ -162,11 +162,12 @@ func (x *Index) Staleness() (Staleness, []Finding) {
 
 // convictStale counts a read that is more stale than f allows.
 func (x *Index) convictStale(f *Finding, op uint32, stale int64, missed uint64) {
-	isFirst := x.isFirst(f, op)
-	x.convict(f, op, x.firstAcked(op), ackedBefore, nil)
-	if isFirst {
-		f.Says += fmt.Sprintf("; that is %d ns stale and misses %d acknowledged writes", stale, missed)
+	if !x.isFirst(f, op) {
+		f.Violations++
+		return
 	}
+	x.convict(f, op, x.firstAcked(op), ackedBefore, nil)
+	f.Says += fmt.Sprintf("; that is %d ns stale and misses %d acknowledged writes", stale, missed)
 }
 
 // firstAcked returns the first newer version to be acknowledged than what op read.
