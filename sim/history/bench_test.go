@@ -2,6 +2,7 @@ package history_test
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -116,18 +117,15 @@ func (l load) history() *history.History {
 	return h
 }
 
-// BenchmarkCheck runs every check; one op is one history. The largest takes gigabytes
-// to make, and is left out if -short.
+var operations = flag.Int("operations", 1_000_000, "how many operations BenchmarkCheck judges; ten million take gigabytes to make")
+
+// BenchmarkCheck runs every check; one op is one history.
 func BenchmarkCheck(b *testing.B) {
 	for _, l := range []load{
-		{1_000_000, 200, 20_000, 10, false},
-		{1_000_000, 1_000, 200, 50, true},
-		{10_000_000, 200, 100_000, 10, false},
+		{*operations, 200, *operations / 50, 10, false},
+		{*operations, 1_000, 200, 50, true},
 	} {
 		b.Run(fmt.Sprintf("operations=%d/sessions=%d/keys=%d/writes=%d%%", l.operations, l.sessions, l.keys, l.writes), func(b *testing.B) {
-			if testing.Short() && l.operations > 1_000_000 {
-				b.Skip("it takes gigabytes")
-			}
 			h := l.history()
 			options := history.Options{Bound: time.Second, TTL: time.Second, Grace: time.Second, MaxOffset: 500 * time.Millisecond, Deadline: time.Second}
 			before := live()
@@ -139,7 +137,7 @@ func BenchmarkCheck(b *testing.B) {
 			}
 			b.StopTimer()
 			b.ReportMetric(float64(l.operations)*float64(b.N)/b.Elapsed().Seconds(), "operations/s")
-			b.ReportMetric(float64(before), "history-bytes")
+			b.ReportMetric(float64(before)/float64(l.operations), "history-bytes/operation")
 			if !r.Finding(history.NoThinAirReads).Holds() || r.Finding(history.ReadYourWrites).Checked == 0 {
 				b.Errorf("%+v", r.Finding(history.NoThinAirReads))
 			}

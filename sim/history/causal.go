@@ -49,7 +49,7 @@ type run struct {
 }
 
 // A step is an operation of a run, with the newest slots that its session had
-// written and read, up to and with it.
+// read, or written with an answer, up to and with it.
 type step struct {
 	position uint32
 	newest   [2]uint32
@@ -371,7 +371,7 @@ func (c *causality) learn(s, op, position uint32) {
 		row := int(c.row[s]) * c.width
 		c.carries = append(c.carries, c.past[row:row+c.width]...)
 	}
-	if column := c.column[s]; column != none && x.h.outcome[op] == OK && x.lasts(s) {
+	if column := c.column[s]; column != none && x.lasts(s) {
 		c.rowOf(s)
 		c.past[int(c.row[s])*c.width+int(column)] = position + 1
 	}
@@ -400,9 +400,7 @@ func (c *causality) learnRead(s, slot, key, w uint32) {
 		return
 	}
 	position, sh := c.position[slot], &c.shown[row+int(column)]
-	if c.x.h.outcome[w] == OK {
-		past[column] = max(past[column], position+1)
-	}
+	past[column] = max(past[column], position+1)
 	switch {
 	case position > sh.last && key == sh.key:
 		sh.last = position

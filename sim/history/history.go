@@ -62,7 +62,8 @@ type Op struct {
 	Outcome Outcome
 	// Invoked and Returned are moments of one true clock, in nanoseconds; Returned
 	// counts only if Outcome is OK. What ends at the moment at which another begins is
-	// concurrent with it.
+	// concurrent with it. Who times operations by several clocks has to widen them by
+	// how far these may differ, lest what was concurrent seem in order.
 	Invoked, Returned int64
 	// Version is what a write was given, or a read found; zero for nothing. A write of
 	// unknown outcome may have one too, if it is known from elsewhere. It counts once
