@@ -63,7 +63,8 @@ type Op struct {
 	// Invoked and Returned are moments of one true clock, in nanoseconds; Returned
 	// counts only if Outcome is OK. What ends at the moment at which another begins is
 	// concurrent with it. Who times operations by several clocks has to widen them by
-	// how far these may differ, lest what was concurrent seem in order.
+	// how far these may differ, lest what was concurrent seem in order. What returned
+	// before it was invoked counts as having returned at once.
 	Invoked, Returned int64
 	// Version is what a write was given, or a read found; zero for nothing. A write of
 	// unknown outcome may have one too, if it is known from elsewhere. It counts once
@@ -210,7 +211,7 @@ func (h *History) Add(op Op) uint32 {
 	h.outcome = append(h.outcome, op.Outcome)
 	h.flags = append(h.flags, flags)
 	h.invoked = append(h.invoked, op.Invoked)
-	h.returned = append(h.returned, op.Returned)
+	h.returned = append(h.returned, max(op.Returned, op.Invoked))
 	h.stamps = append(h.stamps, at)
 	h.hash = append(h.hash, op.Hash)
 	return uint32(len(h.key) - 1)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"sort"
 )
 
 // This file is what real time demands. A history is linearizable if each of its keys
@@ -39,8 +38,8 @@ func (x *Index) Order() []Finding {
 				}
 			case slot < newest:
 				x.convict(&linear, op, newest, endedBefore, via)
-			case x.isThinAir(op) || h.returned[op] < x.began[slot]:
-				x.convict(&linear, op, none, "nobody had begun to write that", nil)
+			case x.isThinAir(op):
+				x.convict(&linear, op, none, "nobody wrote that", nil)
 			}
 		}
 	}
@@ -72,7 +71,6 @@ func (z *zone) begun(earlier int64) int64 {
 func (x *Index) Zones() (Finding, int64) {
 	f, far := Finding{Property: Linearizable}, int64(0)
 	var zones []zone
-	var latest []uint32
 	for key := range uint32(len(x.h.keys.texts)) {
 		ops := x.invoked.of(key)
 		if len(ops) == 0 {
@@ -85,14 +83,13 @@ func (x *Index) Zones() (Finding, int64) {
 			x.convict(&f, impossible, none, "nobody had begun to write that", nil)
 			continue
 		}
-		latest = append(latest[:0], make([]uint32, len(zones))...)
-		a, b, found := conflict(zones, latest, 0)
-		if !found {
+		a, b := conflict(zones, 0)
+		if a == nil {
 			continue
 		}
 		x.convictZones(&f, a, b)
-		if _, _, found = conflict(zones, latest, far); found {
-			far = leastWithout(zones, latest, far)
+		if a, _ = conflict(zones, far); a != nil {
+			far = leastWithout(zones, far)
 		}
 	}
 	return f, far
@@ -100,19 +97,20 @@ func (x *Index) Zones() (Finding, int64) {
 
 // leastWithout returns how much earlier reads have to begin, more than far, for there
 // to be no conflict. If they begin before all else there is none.
-func leastWithout(zones []zone, latest []uint32, far int64) int64 {
-	found := true
-	enough := far + 1
-	for ; found; enough *= 2 {
-		_, _, found = conflict(zones, latest, enough)
+func leastWithout(zones []zone, far int64) int64 {
+	isEnough := func(earlier int64) bool {
+		a, _ := conflict(zones, earlier)
+		return a == nil
 	}
-	enough /= 2
+	enough := far + 1
+	for !isEnough(enough) {
+		far, enough = enough, 2*enough
+	}
 	for enough-far > 1 {
-		mid := far + (enough-far)/2
-		if _, _, found = conflict(zones, latest, mid); found {
-			far = mid
-		} else {
+		if mid := far + (enough-far)/2; isEnough(mid) {
 			enough = mid
+		} else {
+			far = mid
 		}
 	}
 	return enough
@@ -149,26 +147,21 @@ func (x *Index) zones(zones []zone, key uint32, ops []uint32) (_ []zone, impossi
 }
 
 // conflict finds two zones that have to stand before one another if reads had begun
-// earlier. Of zones up to each, latest has the one that begun last.
-func conflict(zones []zone, latest []uint32, earlier int64) (a, b *zone, found bool) {
+// earlier; nil if there are none. Of the zones that ended before z it is enough to look
+// at the one that began last: if another is in conflict with z, then that one with it.
+func conflict(zones []zone, earlier int64) (a, b *zone) {
+	last := &zones[0]
 	for i := range zones {
 		z := &zones[i]
 		begun := z.begun(earlier)
-		before := i // zones that had ended when z's last operation began
-		if begun <= z.ended {
-			before = sort.Search(i, func(j int) bool { return zones[j].ended >= begun })
-		}
-		if before > 0 {
-			if other := &zones[latest[before-1]]; other.begun(earlier) > z.ended && other.ended < begun {
-				return other, z, true
-			}
-		}
-		latest[i] = uint32(i)
-		if i > 0 && zones[latest[i-1]].begun(earlier) > begun {
-			latest[i] = latest[i-1]
+		switch latest := last.begun(earlier); {
+		case latest > z.ended && begun > last.ended && z != last:
+			return last, z
+		case begun > latest:
+			last = z
 		}
 	}
-	return nil, nil, false
+	return nil, nil
 }
 
 // convictZones counts a key whose zones a and b are in conflict.
