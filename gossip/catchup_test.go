@@ -128,6 +128,51 @@ func TestNewcomerTakesASnapshot(t *testing.T) {
 	}
 }
 
+// What a node holds that is below the floor may be deleted since. It gives none of it,
+// whoever asks for what.
+func TestFencedNodeGivesNothing(t *testing.T) {
+	n := newCluster(t, "a1", "b1")
+	a, b := n.sites[0], n.sites[1]
+	n.write(b, "k", 10)
+	n.run(3 * time.Second)
+	asks := []struct {
+		name    string
+		message gossip.Message
+	}{
+		{"pull", &gossip.Pull{From: store.Watermarks{{Origin: b.origin}}, Credit: 1 << 20}},
+		{"scan", &gossip.Scan{Number: 1, Credit: 1 << 20}},
+		{"comparison", &gossip.Repair{Step: gossip.Sums, Epoch: a.Roster().Epoch().Number, Floor: b.Floor(), Through: b.W(), Sums: make([]uint64, 16)}},
+	}
+	answers := func(m gossip.Message) bool {
+		n.sent = nil
+		n.deliver(sent{"a1", "b1", m})
+		n.settle()
+		for _, s := range n.sent {
+			switch s.message.(type) {
+			case *gossip.Frame, *gossip.Page, *gossip.Gone, *gossip.Repair:
+				if s.from == "b1" {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for _, fenced := range []bool{false, true} {
+		if fenced {
+			n.lose = func(from, _ store.NodeID, _ gossip.Message) bool { return from == "a1" } // nor does it catch up
+			n.deliver(sent{"a1", "b1", &gossip.Status{Hash: 1, Facts: gossip.Facts{Floor: b.W().Next(), Epoch: a.Roster().Epoch().Number}}})
+		}
+		if b.Fenced() != fenced {
+			t.Fatalf("b is fenced: %v, want %v", b.Fenced(), fenced)
+		}
+		for _, ask := range asks {
+			if got := answers(ask.message); got == fenced {
+				t.Errorf("fenced: %v, a %s is answered: %v", fenced, ask.name, got)
+			}
+		}
+	}
+}
+
 // A donor that goes is replaced by another, who goes on where it was.
 func TestSnapshotGoesOnWithAnotherDonor(t *testing.T) {
 	cfg := floorConfig()

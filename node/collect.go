@@ -39,7 +39,7 @@ func (r replica) Collect(floor clock.Timestamp, limit int) (more bool, err error
 		}
 	}
 	if len(removed) > 0 {
-		r.n.observe(EntriesCollected{Count: len(removed)})
+		r.n.observe(EntriesCollected{Entries: removed})
 	}
 	return more, nil
 }

@@ -35,9 +35,9 @@ type (
 		Key      store.Key
 		Old, New store.Version
 	}
-	// EntriesCollected says that so many deleted or expired entries are gone, for
+	// EntriesCollected says that these deleted or expired entries are gone, for
 	// everybody has them.
-	EntriesCollected struct{ Count int }
+	EntriesCollected struct{ Entries []*store.Entry }
 	// EntryBelowFloor says that an entry was dropped which came late: everybody had
 	// it already, and it may be deleted since.
 	EntryBelowFloor struct {

@@ -40,6 +40,7 @@ type checker struct {
 	acks      []ack                             // of regions, as clients were told
 	ahead     time.Duration                     // by how much a wall clock was ahead of the truth at most
 	dues      map[store.Version]clock.Timestamp // the floor at which a version is due, if ever
+	graves    []grave                           // of versions that no floor has passed yet, by when that is
 	limits    gossip.Config
 	epoch     roster.Epoch             // the latest that any node has
 	by        map[store.Version]author // of writes
@@ -71,6 +72,7 @@ type write struct {
 type ledger struct {
 	w       clock.Timestamp  // of the last front of this life
 	floor   clock.Timestamp  // of the last front
+	fenced  bool             // likewise
 	marks   store.Watermarks // of the last front
 	synced  store.Watermarks // the same, of the last turn after which all was synced
 	pending map[node.Ticket]pending
@@ -145,6 +147,7 @@ func (c *checker) published(m *machine) {
 	c.of[m.index].wall = max(c.of[m.index].wall, m.front.Wall)
 	c.follow(m)
 	c.floored(m)
+	c.tookOut(m)
 	old, marks := c.of[m.index].marks, m.front.Marks
 	for _, mark := range old {
 		// It may go back to an end, but no further, and out if its origin has retired.
@@ -357,7 +360,7 @@ func (c *checker) accepts(m *machine) {
 			c.stamped(p.version)
 			c.by[p.version] = author{p.op.author, p.op.ordinal}
 			c.wrote(m, p.key, p.version, a.marks)
-			c.due(p.key, p.version, by.issued[p.op.ordinal])
+			c.due(entryOf(p.key, p.version, by.issued[p.op.ordinal]))
 		} else if c.w.stats.Repeated++; !by.wroteBy(p.op.ordinal, p.version) {
 			c.w.violated("reply", m, "takes %v for the first try of a write to %v, which it is not", p.version, p.key)
 		}

@@ -6,7 +6,6 @@ import (
 
 	"hearsay/clock"
 	"hearsay/gossip"
-	"hearsay/node"
 	"hearsay/store"
 )
 
@@ -52,7 +51,10 @@ func (c *checker) floored(m *machine) {
 	case floor.Compare(m.front.W) > 0:
 		c.w.violated("I5", m, "floor %v is above its W %v", floor, m.front.W)
 	}
-	l.floor = floor
+	if l.fenced && !m.front.Fenced {
+		c.freed(m)
+	}
+	l.floor, l.fenced = floor, m.front.Fenced
 }
 
 // everywhere checks that all members cover the writes at or below a floor that
@@ -76,6 +78,7 @@ func (c *checker) everywhere(m *machine) {
 			}
 		}
 	}
+	c.bury(floor)
 	c.calendar.floor = floor
 	c.w.stats.Floors++
 }
@@ -89,14 +92,6 @@ func (cfg Config) retired(o store.Origin, marks store.Watermarks, floor clock.Ti
 		}
 	}
 	return false
-}
-
-// due notes from which floor on what a client asked for may be collected.
-func (c *checker) due(key store.Key, v store.Version, w node.Write) {
-	e := store.Entry{Key: key, Version: v, Tombstone: w.Delete, Expires: w.Expires}
-	if t, ever := e.Due(); ever {
-		c.dues[v] = t
-	}
 }
 
 // holds reports whether what m holds under key is what a replica may hold that

@@ -3,6 +3,7 @@ package sim
 import (
 	"slices"
 
+	"hearsay/clock"
 	"hearsay/store"
 )
 
@@ -17,6 +18,8 @@ type history struct {
 	acked    store.Version   // … the greatest of them …
 	region   []store.Version // … and, by region, that its region holds
 	recent   []*store.Entry  // the last few
+	buried   store.Version   // the greatest that may be collected …
+	buriedAt clock.Timestamp // … and the floor that was known first of those at which it may
 }
 
 // A numbered version is one write of its origin.

@@ -102,6 +102,7 @@ func (c *checker) showed(m *machine) {
 		if err != nil {
 			continue // the frame was held
 		}
+		c.returned(m, now)
 		old := t.held[key]
 		t.held[key] = now
 		l := t.lore(key)

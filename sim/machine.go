@@ -23,7 +23,8 @@ type machine struct {
 	node   *node.Node     // nil while the power is off
 	front  *node.Front    // of the last turn that the disk has
 
-	accepts []accepted // of the open turn
+	accepts   []accepted     // of the open turn
+	collected []*store.Entry // likewise
 
 	life     uint64 // names uploads, with
 	uploads  uint64 // their number
@@ -287,7 +288,7 @@ func (w *World) stop(m *machine, f *Fault) {
 	w.keepTail(m, f)
 	m.disk.Crash()
 	m.node, m.inbox, m.bytes, m.busy, m.late, m.armed = nil, nil, 0, false, false, false
-	m.accepts, m.expected = nil, nil
+	m.accepts, m.collected, m.expected = nil, nil, nil
 	m.boots++
 	clear(m.looks)
 	w.check.crashed(m)

@@ -391,6 +391,50 @@ func TestCheckerNotices(t *testing.T) {
 			m.front.Floor = held.Version.Timestamp
 			w.check.everywhere(m)
 		}, "I5"},
+		{"an entry collected that the floor has not passed", func(t *testing.T, w *World, m *machine) {
+			e := *anEntry(t, m)
+			e.Tombstone, e.Version.Timestamp = true, m.front.Floor.Next()
+			m.collected = []*store.Entry{&e}
+			w.check.tookOut(m)
+		}, "I5"},
+		{"a deletion collected while another holds what it hides", func(t *testing.T, w *World, m *machine) {
+			e := *anEntry(t, m)
+			e.Tombstone = true
+			e.Version.Timestamp.Wall++
+			m.front.Floor = e.Version.Timestamp
+			m.collected = []*store.Entry{&e}
+			w.check.tookOut(m)
+		}, "I5"},
+		{"a value that was deleted, once the deletion is gone", func(t *testing.T, w *World, m *machine) {
+			held, dead := twoEntries(t, m)
+			h := w.check.history(held.Key)
+			h.insert(numbered{dead.Version, dead.Seq})
+			dead.Tombstone, dead.Expires = true, 0
+			w.check.due(*dead)
+			w.check.bury(dead.Version.Timestamp)
+			m.front.W = dead.Version.Timestamp
+			w.check.of[m.index].told.touched = []store.Key{held.Key}
+			w.check.showed(m)
+		}, "C7"},
+		{"a value that was deleted, after a snapshot", func(t *testing.T, w *World, m *machine) {
+			held, dead := twoEntries(t, m)
+			h := w.check.history(held.Key)
+			h.buried, h.buriedAt = dead.Version, m.front.W
+			w.check.of[m.index].fenced = true
+			w.check.floored(m)
+		}, "C7"},
+		{"a bucket that holds another value than elsewhere", func(t *testing.T, w *World, m *machine) {
+			e := *anEntry(t, m)
+			e.Value = append([]byte("other "), e.Value...)
+			b := m.disk.NewBatch()
+			if err := errors.Join(b.Put(&e), b.Commit(true), b.Close()); err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range w.machines {
+				m.front.W = e.Version.Timestamp
+			}
+			w.check.buckets()
+		}, "I4"},
 		{"a deletion gone too early", func(t *testing.T, w *World, m *machine) {
 			held := anEntry(t, m)
 			m.front.Entries = noEntry{m.front.Entries, held.Key}

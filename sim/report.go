@@ -49,6 +49,7 @@ type Stats struct {
 	Large, Chunks                 uint64 // values that were staged, and chunks of them that others fetched
 	Buckets                       uint64 // comparisons of all buckets of two machines
 	Floors                        int    // how often the floor rose
+	Collected                     int    // entries, by all machines
 	InboxMost                     int    // the longest that an inbox was
 	Faults                        [faultKinds]uint64
 	Events                        []EventCount // of all nodes, sorted by name
@@ -177,7 +178,7 @@ func (r *Result) Report(took time.Duration) string {
 	line("crossings", "to other regions: %s fresh frames per write, %s hedges, %s pulled",
 		s.perWrite("fresh_crossed"), s.perWrite("hedge_crossed"), s.perWrite("pull_crossed"))
 	line("large values", "%d put, %d chunks fetched", s.Large, s.Chunks)
-	line("floor", "rose %d times", s.Floors)
+	line("floor", "rose %d times, %d entries were collected", s.Floors, s.Collected)
 	line("inboxes", "at most %d inputs", s.InboxMost)
 	line("events", "%s", s.events())
 	line("propagation", "to one more node p50 %v p99 %v of %d; everywhere p50 %v p99 %v of %d",

@@ -147,7 +147,7 @@ func (c *checker) offered(m *machine, e node.OfferedAnew) {
 		c.by[e.New] = by
 		wrote := c.clients[by.client].wrote
 		wrote[by.ordinal] = append(wrote[by.ordinal], e.New)
-		c.due(e.Key, e.New, c.clients[by.client].issued[by.ordinal])
+		c.due(entryOf(e.Key, e.New, c.clients[by.client].issued[by.ordinal]))
 	}
 	c.wrote(m, e.Key, e.New, m.node.Watermarks())
 }

@@ -199,6 +199,8 @@ func (w *World) observe(m *machine, e node.Event) {
 		w.check.applied(m, e)
 	case node.OfferedAnew:
 		w.check.offered(m, e)
+	case node.EntriesCollected:
+		m.collected = append(m.collected, e.Entries...)
 	case node.EntryInDoubt:
 		w.check.inDoubt(m, e)
 	case node.UpdateLost:

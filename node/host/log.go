@@ -135,7 +135,7 @@ func debugFields(e node.Event) []zap.Field {
 	case gossip.BelowFloor:
 		return []zap.Field{peerField(e.From), originField(e.Origin)}
 	case node.EntriesCollected:
-		return []zap.Field{zap.Int("count", e.Count)}
+		return []zap.Field{zap.Int("count", len(e.Entries))}
 	case node.EntryBelowFloor:
 		return []zap.Field{zap.Stringer("key", e.Key), zap.Stringer("version", e.Version)}
 	case node.EntriesMerged:
