@@ -225,8 +225,6 @@ func (o owner) Stamp() clock.Timestamp { return o.e.replica.Stamp() }
 
 func (o owner) W() clock.Timestamp { return o.e.w }
 
-func (o owner) Watermarks() store.Watermarks { return o.e.replica.Watermarks() }
-
 // Near returns the peer of another region with the shortest measured round trip.
 func (o owner) Near() store.NodeID {
 	var near *peer

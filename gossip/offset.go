@@ -67,6 +67,22 @@ func (c *peerClock) offset(now clock.Reading, late time.Duration) (time.Duration
 	return 0, true
 }
 
+// offsets returns by how much the wall clocks of the peers are beyond this machine's, of
+// those where that is known.
+func (e *Engine) offsets(now clock.Reading) []time.Duration {
+	var offsets []time.Duration
+	for _, p := range e.peers {
+		if d, known := e.offset(now, p); known {
+			offsets = append(offsets, d)
+		}
+	}
+	return offsets
+}
+
+func (e *Engine) offset(now clock.Reading, p *peer) (time.Duration, bool) {
+	return p.clock.offset(now, max(e.rtt(p), e.cfg.UnknownRTT)+clockLate)
+}
+
 // ClocksHeard returns how many peers, up now, have said what their clocks show.
 func (e *Engine) ClocksHeard() int {
 	heard := 0
@@ -83,12 +99,7 @@ func (e *Engine) ClocksHeard() int {
 // Of two in the middle the nearer one counts, so that one peer alone does not
 // overrule this machine.
 func (e *Engine) ClockOff(now clock.Reading) time.Duration {
-	offsets := []time.Duration{0}
-	for _, p := range e.peers {
-		if d, known := p.clock.offset(now, max(e.rtt(p), e.cfg.UnknownRTT)+clockLate); known {
-			offsets = append(offsets, d)
-		}
-	}
+	offsets := append(e.offsets(now), 0)
 	slices.Sort(offsets)
 	low, high := offsets[(len(offsets)-1)/2], offsets[len(offsets)/2]
 	if low.Abs() < high.Abs() {

@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -60,19 +61,53 @@ func (e *Engine) tickRefusals() {
 }
 
 // Spared reports whether the others can do without this node until it is admitted again:
-// each member is up and no one is fenced. Where most members' timestamps are as far
-// ahead as this one's there is nobody to admit it, and all have to wait.
+// each member is up and no one is fenced. Of several that run ahead the first begins.
+// Where all do there is nobody to admit them, and all have to wait.
 func (e *Engine) Spared() bool {
-	ahead := 0
+	sponsors := 0
 	for _, st := range e.standings {
-		if e.replica.Refuses(st.best) {
-			ahead++
+		if st.node == e.self.ID {
+			continue
 		}
-		if p := e.peer(st.node); st.node != e.self.ID && (p == nil || p.behind) {
+		ahead := e.replica.Refuses(st.best)
+		if p := e.peer(st.node); p == nil || p.behind || ahead && st.node < e.self.ID {
 			return false
 		}
+		if !ahead {
+			sponsors++
+		}
 	}
-	return 2*ahead < len(e.standings)
+	return sponsors > 0
+}
+
+// Held implements roster.Owner.
+func (o owner) Held(id store.NodeID) store.Watermarks {
+	held := o.e.replica.Watermarks().Of(id).Clone()
+	for i, m := range held {
+		held[i].Seq = o.e.sound(m)
+	}
+	return held
+}
+
+// sound returns how much of m comes before the first row that this node would refuse now,
+// and most of its peers too: it may have taken it while its own clock was wrong, but that
+// may also be what is wrong now. Timestamps of a stream only rise.
+func (e *Engine) sound(m store.Mark) uint64 {
+	theirs := e.offsets(clock.Reading{Wall: e.wall, Mono: e.now})
+	if len(theirs) == 0 {
+		return m.Seq
+	}
+	slices.Sort(theirs)
+	beyond := int64(max(0, theirs[len(theirs)/2]))
+	refused := func(seq uint64) bool {
+		rows, err := e.replica.Rows(m.Origin, seq-1, 1)
+		return err == nil && len(rows) == 1 && e.replica.Refuses(clock.Timestamp{Wall: rows[0].Timestamp.Wall - beyond})
+	}
+	if !refused(m.Seq) {
+		return m.Seq
+	}
+	from := e.replica.Trimmed().At(m.Origin)
+	return from + uint64(sort.Search(int(m.Seq-from), func(i int) bool { return refused(from + 1 + uint64(i)) }))
 }
 
 // Rewind tells the engine that its node, which is no member, stamps below what it had
@@ -91,6 +126,6 @@ func (o owner) Fits(m roster.Member) bool {
 	if p == nil {
 		return true
 	}
-	apart, known := p.clock.offset(clock.Reading{Wall: e.wall, Mono: e.now}, max(e.rtt(p), e.cfg.UnknownRTT)+clockLate)
+	apart, known := e.offset(clock.Reading{Wall: e.wall, Mono: e.now}, p)
 	return !known || !e.replica.Refuses(clock.Timestamp{Wall: e.wall + int64(apart.Abs())})
 }

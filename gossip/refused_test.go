@@ -76,3 +76,32 @@ func TestWhoIsFarAheadIsNotAdmitted(t *testing.T) {
 		}
 	}
 }
+
+// What all had taken of a stream while their clocks were wrong is no part of it once they
+// say how far they hold it: it ends before the first write that they would refuse.
+func TestStreamEndsBeforeWhatIsRefused(t *testing.T) {
+	for sound := range 4 {
+		n := newNet(t, eager(), "a1", "a2", "a3")
+		n.sites[0].Roster().Found()
+		n.run(10 * time.Second)
+		gone := n.sites[2]
+		for i := range 3 {
+			if i == sound {
+				gone.replica.last = n.now.Wall + int64(time.Hour)
+			}
+			n.write(gone, "k", 1)
+			n.run(time.Second)
+		}
+		for _, s := range n.sites[:2] {
+			n.covers(s, gone.origin, 3)
+		}
+		if err := n.sites[0].Roster().Forget(n.now.Mono, []store.NodeID{"a3"}, true); err != nil {
+			t.Fatal(err)
+		}
+		n.run(time.Second)
+		end, dropped := n.sites[0].Roster().Epoch().End("a3")
+		if seq, named := end.Marks.Find(gone.origin); !dropped || !named || seq != uint64(sound) {
+			t.Errorf("the stream of 3 writes, %d of them sound, ends with %v, want %d", sound, end.Marks, sound)
+		}
+	}
+}

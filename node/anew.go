@@ -50,7 +50,7 @@ func (n *Node) refused(e *store.Entry) bool {
 // writable reports whether the node may write, and misses nothing of the time
 // before it was admitted: else it would write anew what was written over since.
 func (n *Node) writable(now clock.Reading) bool {
-	return n.member && !n.full && !n.engine.Fenced() && now.Wall >= n.past.Wall && !n.clockUnheard(now) && !n.clockOff(now) && n.engine.W().Compare(n.since) >= 0
+	return n.member && !n.full && !n.engine.Fenced() && now.Wall >= n.past.Wall && !n.clockUnheard(now) && !n.clockOff(now) && n.lead(now) <= 2*n.cfg.MaxSkew && n.engine.W().Compare(n.since) >= 0
 }
 
 // offer writes anew what this turn merged, and the next part of what the node had

@@ -19,7 +19,9 @@ type watched struct {
 	told []string
 }
 
-func watch(t *testing.T, found bool) *watched {
+func watch(t *testing.T, found bool) *watched { return watchOn(t, found, memstore.New()) }
+
+func watchOn(t *testing.T, found bool, st *memstore.Store) *watched {
 	t.Helper()
 	w := &watched{}
 	cfg := node.DefaultConfig()
@@ -33,7 +35,7 @@ func watch(t *testing.T, found bool) *watched {
 			w.told = append(w.told, fmt.Sprintf("kept after %v", e.After))
 		}
 	}
-	n, err := node.New(cfg, memstore.New())
+	n, err := node.New(cfg, st)
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}

@@ -43,7 +43,10 @@ func (n *Node) acceptOffered(now clock.Reading) error {
 		if err != nil || !n.engine.Offered(o.write.Manifest.Upload) {
 			return false
 		}
-		err = n.accept(now, o.ticket, o.write)
+		var old *store.Entry
+		if old, err = n.current(o.write.Key); err == nil {
+			err = n.accept(now, o.ticket, o.write, old)
+		}
 		return true
 	})
 	return err

@@ -164,29 +164,38 @@ func (n *Node) Write(now clock.Reading, w Write) (Ticket, error) {
 	if err := checkAhead(now, w.Seen, n.cfg.MaxSkew); err != nil {
 		return 0, err
 	}
+	old, err := n.current(w.Key)
+	if err != nil {
+		n.err = err
+		return 0, err
+	}
+	if err := n.poisoned(now, old); err != nil {
+		return 0, err
+	}
 	n.ticket++
 	if w.Manifest != nil {
 		n.offerLarge(now, n.ticket, w)
 		return n.ticket, nil
 	}
-	if err := n.accept(now, n.ticket, w); err != nil {
+	if err := n.accept(now, n.ticket, w, old); err != nil {
 		n.err = err
 		return 0, err
 	}
 	return n.ticket, nil
 }
 
-// accept makes w an entry, unless it is there already, and a reply to t.
-func (n *Node) accept(now clock.Reading, t Ticket, w Write) error {
-	old, err := n.current(w.Key)
-	if err == nil && old != nil && n.refused(old) {
+// accept makes w, whose key holds old, nil for nothing, an entry, unless it is there
+// already, and a reply to t.
+func (n *Node) accept(now clock.Reading, t Ticket, w Write, old *store.Entry) error {
+	if old != nil && n.refused(old) {
 		// What the client knows of it is what others will.
-		if err = n.offerAnew(now, w.Key); err == nil {
-			old, err = n.current(w.Key)
+		if err := n.offerAnew(now, w.Key); err != nil {
+			return err
 		}
-	}
-	if err != nil {
-		return err
+		var err error
+		if old, err = n.current(w.Key); err != nil {
+			return err
+		}
 	}
 	if old != nil && w.Request != "" && w.Request == old.Request {
 		if w.Manifest != nil {

@@ -25,11 +25,16 @@ const renewAhead = boundAhead
 // has it is taken.
 func (n *Node) refuses(t clock.Timestamp) bool { return n.now.Ahead(t) > 2*n.cfg.MaxSkew }
 
+// alone reports whether the node is the only member of its cluster.
+func (n *Node) alone() bool {
+	members := n.Roster().Members
+	return len(members) == 1 && members[0].Node == n.cfg.ID
+}
+
 // lead returns how far the node's timestamps are ahead of its clock; 0 while that is
 // not known to be right, or if there is nobody who would refuse them.
 func (n *Node) lead(now clock.Reading) time.Duration {
-	alone := n.member && len(n.Roster().Members) == 1
-	if alone || n.clockUnheard(now) || n.clockOff(now) {
+	if n.alone() || n.clockUnheard(now) || n.clockOff(now) {
 		return 0
 	}
 	return max(0, now.Ahead(n.hlc.Last()))

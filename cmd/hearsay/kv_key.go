@@ -27,9 +27,9 @@ const waitPoll = 2 * time.Millisecond
 func newKey(connect func() (*client, error)) *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "key",
-		Short:   "Put, get, list and delete single keys",
+		Short:   "Put, get, list, delete and repair single keys",
 		Example: "  hearsay kv key put hello world --namespace notes\n  hearsay kv key get hello --namespace notes",
-	}, newKeyPut(connect), newKeyGet(connect), newKeyList(connect), newKeyDelete(connect))
+	}, newKeyPut(connect), newKeyGet(connect), newKeyList(connect), newKeyDelete(connect), newKeyRestamp())
 }
 
 func newKeyPut(connect func() (*client, error)) *cobra.Command {

@@ -198,7 +198,7 @@ func (r *Roster) say(drop []store.NodeID) (held store.Watermarks) {
 		if id == r.self.Node {
 			continue
 		}
-		held = append(held, r.owner.Watermarks().Of(id)...)
+		held = append(held, r.owner.Held(id)...)
 		r.ledger.Refused = insert(r.ledger.Refused, id)
 	}
 	return held
@@ -208,7 +208,7 @@ func (r *Roster) say(drop []store.NodeID) (held store.Watermarks) {
 func (a *attempt) hears(held store.Watermarks) {
 	for _, m := range held {
 		if slices.Contains(a.drop, m.Origin.Node) {
-			a.held.Raise(m.Origin, m.Seq)
+			a.held.Set(m.Origin, max(m.Seq, a.held.At(m.Origin)))
 		}
 	}
 }

@@ -62,8 +62,9 @@ type Owner interface {
 	Stamp() clock.Timestamp
 	// W returns the timestamp up to which the node misses nothing.
 	W() clock.Timestamp
-	// Watermarks returns how far the node is. The Roster does not change it.
-	Watermarks() store.Watermarks
+	// Held returns how far the node holds the streams of id, before the first write that
+	// it would refuse now for its timestamp; that may be 0. The Roster does not change it.
+	Held(id store.NodeID) store.Watermarks
 	// Near names the nearest peer of another region, empty if it is not known.
 	Near() store.NodeID
 	// Fits reports whether the newcomer m may be admitted: neither this node's

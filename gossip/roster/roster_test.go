@@ -152,11 +152,11 @@ func nobody() []store.NodeID { return nil }
 // A stamper is an owner that only gives timestamps.
 type stamper func() clock.Timestamp
 
-func (s stamper) Stamp() clock.Timestamp       { return s() }
-func (s stamper) W() clock.Timestamp           { return clock.Timestamp{} }
-func (s stamper) Watermarks() store.Watermarks { return nil }
-func (s stamper) Near() store.NodeID           { return "" }
-func (s stamper) Fits(roster.Member) bool      { return true }
+func (s stamper) Stamp() clock.Timestamp             { return s() }
+func (s stamper) W() clock.Timestamp                 { return clock.Timestamp{} }
+func (s stamper) Held(store.NodeID) store.Watermarks { return nil }
+func (s stamper) Near() store.NodeID                 { return "" }
+func (s stamper) Fits(roster.Member) bool            { return true }
 
 // An owner is a site as its roster sees it.
 type owner struct {
@@ -169,7 +169,7 @@ func (o owner) Stamp() clock.Timestamp {
 	return o.site.last
 }
 
-func (o owner) Watermarks() store.Watermarks { return o.site.marks }
+func (o owner) Held(id store.NodeID) store.Watermarks { return o.site.marks.Of(id) }
 
 func (o owner) W() clock.Timestamp {
 	if o.net.behind {

@@ -32,6 +32,10 @@ type Source interface {
 	// Why returns what the node holds of a key, in the namespace with that id or
 	// title.
 	Why(namespace, key string) (Why, error)
+	// Restamp has the cluster agree that what the key holds, in the namespace with that id
+	// or title, is to be written anew, as its timestamp is too far ahead. It is done when
+	// Why tells of another version.
+	Restamp(namespace, key string) (Restamping, error)
 	// Forget has the node see to it that the cluster drops the members of these
 	// names or ids, and returns their ids; up ones only by force. It is done when
 	// Status names them no more as members.
@@ -73,6 +77,7 @@ func New(s Source, opt Options) http.Handler {
 		answer(w, http.StatusOK, map[string]any{"name": s.Status().Name, "conflicts": s.Conflicts()})
 	})
 	mux.HandleFunc("GET /admin/v1/why", why(s))
+	mux.HandleFunc("POST "+RestampPath, func(w http.ResponseWriter, r *http.Request) { restamp(w, r, s) })
 	mux.HandleFunc("POST /admin/v1/forget", func(w http.ResponseWriter, r *http.Request) { forget(w, r, s) })
 	mux.HandleFunc("POST /admin/v1/drain", func(w http.ResponseWriter, _ *http.Request) {
 		if err := s.Drain(); err != nil {

@@ -50,6 +50,10 @@ func (n node) Forget(names []string, force bool) ([]store.NodeID, error) {
 
 func (n node) Drain() error { return n.refusal }
 
+func (n node) Restamp(ns, key string) (admin.Restamping, error) {
+	return admin.Restamping{Version: ns + "/" + key, Ahead: 3600}, n.refusal
+}
+
 func (n node) Backup(w io.Writer) error {
 	if n.refusal != nil {
 		return n.refusal

@@ -3,11 +3,12 @@ package host
 import (
 	"hearsay/clock"
 	"hearsay/node"
+	"hearsay/node/admin"
 	"hearsay/node/api"
 	"hearsay/store"
 )
 
-// This file has operators remove nodes from the cluster.
+// This file has operators remove nodes from the cluster, or what a node wrote.
 
 // An order is what an operator asks of the node. It is done in a turn.
 type order struct {
@@ -37,6 +38,27 @@ func (h *Host) Forget(names []string, force bool) (ids []store.NodeID, err error
 		return err
 	})
 	return ids, err
+}
+
+// Restamp implements admin.Source.
+func (h *Host) Restamp(ns, key string) (admin.Restamping, error) {
+	id, err := h.resolve(ns)
+	if err != nil {
+		return admin.Restamping{}, err
+	}
+	var begun node.Restamping
+	err = h.loop.order(func(r replica, now clock.Reading) (err error) {
+		begun, err = r.Restamp(now, store.Key{Namespace: id, Name: key})
+		return err
+	})
+	return admin.Restamping{Version: begun.Version.String(), Ahead: *seconds(begun.Ahead)}, err
+}
+
+// resolve returns the id of the namespace with the id or title ns.
+func (h *Host) resolve(ns string) (string, error) {
+	v := h.View()
+	defer v.Close()
+	return v.Resolve(ns)
 }
 
 // Drain implements admin.Source.

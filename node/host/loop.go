@@ -29,6 +29,7 @@ type replica interface {
 	Flush() (node.Output, error)
 	Forget(now clock.Reading, names []string, force bool) ([]store.NodeID, error)
 	Drain(now clock.Reading) error
+	Restamp(now clock.Reading, key store.Key) (node.Restamping, error)
 	Admit(now clock.Reading, id store.NodeID, line gossip.Line) error
 	Disown(now clock.Reading, by store.NodeID, why string)
 	Progress() node.Progress

@@ -57,6 +57,11 @@ func (f *fake) PeerDown(_ clock.Reading, id store.NodeID) {
 	f.told = append(f.told, fmt.Sprintf("%s down", id))
 }
 
+func (f *fake) Restamp(_ clock.Reading, key store.Key) (node.Restamping, error) {
+	f.told = append(f.told, fmt.Sprintf("restamp %v", key))
+	return node.Restamping{}, nil
+}
+
 func (f *fake) Forget(_ clock.Reading, names []string, force bool) ([]store.NodeID, error) {
 	f.told = append(f.told, fmt.Sprintf("forget %v, force %v", names, force))
 	return nil, nil
