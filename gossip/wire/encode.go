@@ -150,7 +150,11 @@ func (e *Encoder) finish(dst []byte) ([]byte, error) {
 
 func (e *Encoder) frame(f *gossip.Frame) {
 	e.resolve(f)
-	e.array(5)
+	n := 5
+	if f.Pulled {
+		n = 6
+	}
+	e.array(n)
 	e.table()
 	e.uint(f.From)
 	e.array(len(f.Rows))
@@ -161,6 +165,9 @@ func (e *Encoder) frame(f *gossip.Frame) {
 	}
 	e.entries(f.Entries)
 	e.facts(f.Facts)
+	if f.Pulled {
+		e.bool(true)
+	}
 	e.forgetTable()
 }
 

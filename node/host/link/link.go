@@ -223,7 +223,7 @@ func (l *Links) Send(envelopes []gossip.Envelope) {
 		}
 		_, status := e.Message.(*gossip.Status)
 		switch {
-		case s.push(frame):
+		case s.push(frame, gossip.GivesWay(e.Message)):
 		case status:
 			l.count.dropped.Add(1)
 		default:
@@ -295,7 +295,7 @@ func (l *Links) drain(ctx context.Context) error {
 	}
 	l.mu.Unlock()
 	for _, s := range streams {
-		s.push(parting)
+		s.push(parting, true) // behind everything
 		s.finish()
 	}
 	for _, s := range streams {
