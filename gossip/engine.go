@@ -69,8 +69,12 @@ type Replica interface {
 	// whether it did not. It reports not done where the turn has written something.
 	Recount(i int) (bad, done bool, err error)
 	// Mend merges e, which is in no stream, and reports whether it is now the
-	// replica's. With instead set it also replaces one of its version that differs.
-	Mend(now clock.Reading, e *store.Entry, instead bool) (mended bool, err error)
+	// replica's, or short: see Apply. With instead set it also replaces one of its
+	// version that differs.
+	Mend(now clock.Reading, e *store.Entry, instead bool) (mended, short bool, err error)
+	// Restore makes e what key holds, nothing if e is nil, unless e is short, or key
+	// holds a greater version above the floor.
+	Restore(now clock.Reading, key store.Key, e *store.Entry) (short bool, err error)
 	Observe(e Event)
 }
 
@@ -164,6 +168,7 @@ type Engine struct {
 
 	nextRepair time.Duration // Reading.Mono
 	scrubbed   int           // the next bucket to look at
+	poll       *poll         // under way or settled since the last tickRepair, nil if there is none
 	bad        map[int]bool  // buckets whose entries were not what the digest said
 
 	resting bool // see Rest

@@ -139,10 +139,17 @@ type (
 		Key  store.Key
 	}
 	// MendRefused says that a peer has an entry at or below the floor that differs from
-	// what is here. It may have been collected here, so an operator has to decide.
+	// what is here. It may have been collected here, so all members are asked; if most of
+	// them do not hold the same, an operator has to decide.
 	MendRefused struct {
 		Peer store.NodeID
 		Key  store.Key
+	}
+	// EntryStruck says that an entry at or below the floor was taken out, for most members
+	// hold nothing under its key: it was deleted, and collected there.
+	EntryStruck struct {
+		Key     store.Key
+		Version store.Version
 	}
 	// MessageRefused says that a message made no sense here and was dropped.
 	MessageRefused struct {
@@ -185,5 +192,6 @@ func (CaughtUp) EventName() string       { return "caught_up" }
 func (BucketBad) EventName() string      { return "bucket_bad" }
 func (ReplicasDiffer) EventName() string { return "replicas_differ" }
 func (EntryMended) EventName() string    { return "entry_mended" }
+func (EntryStruck) EventName() string    { return "entry_struck" }
 func (MendRefused) EventName() string    { return "mend_refused" }
 func (MessageRefused) EventName() string { return "message_refused" }

@@ -491,11 +491,28 @@ func (r *replica) Recount(i int) (bad, done bool, err error) {
 	return bad, true, nil
 }
 
-func (r *replica) Mend(_ clock.Reading, e *store.Entry, instead bool) (bool, error) {
+func (r *replica) Mend(_ clock.Reading, e *store.Entry, instead bool) (mended, short bool, err error) {
 	old := r.entries[e.Key]
-	if e.Supersedes(old) || instead && old.Version == e.Version && old.Fingerprint() != e.Fingerprint() {
+	switch {
+	case instead && old != nil && old.Version == e.Version && old.Fingerprint() != e.Fingerprint():
 		r.entries[e.Key] = e
+	case !e.Supersedes(old):
+		return false, false, nil
+	default:
+		short = r.merge(e)
+	}
+	return !short, short, nil
+}
+
+func (r *replica) Restore(_ clock.Reading, key store.Key, e *store.Entry) (bool, error) {
+	switch {
+	case e == nil:
+		delete(r.entries, key)
+	case e.Manifest != nil && !r.engine.Whole(e.Manifest):
 		return true, nil
+	default:
+		r.entries[key] = e
+		r.engine.Showed(e)
 	}
 	return false, nil
 }

@@ -23,6 +23,9 @@ type want struct {
 	via      Via          // how that came
 	since    time.Duration
 
+	// instead says that the entry takes the place of whatever its key holds: that was
+	// found to be wrong.
+	instead bool
 	offered store.NodeID // who waits to hear that it is whole, "" for nobody
 	told    bool
 	has     store.NodeID // the last of this region who said that it is whole there
@@ -117,6 +120,14 @@ func (e *Engine) want(now clock.Reading, en *store.Entry, via Via) {
 	w := newWant(now.Mono, en.Manifest)
 	w.entry, w.via = en, via
 	e.wants = append(e.wants, w)
+}
+
+// wantMended has en fetched, which p has and this node's replica lacks.
+func (e *Engine) wantMended(now clock.Reading, p *peer, en *store.Entry, instead bool) {
+	e.want(now, en, Via{From: p.ID, Path: PathRepair})
+	if w := e.wanted(en.Manifest.Upload); w != nil {
+		w.has, w.instead = p.ID, instead
+	}
 }
 
 // pending returns the newest entry of key that is wanted, nil if none is.
@@ -245,7 +256,7 @@ func (e *Engine) tickWants(now clock.Reading) error {
 	for _, w := range slices.Clone(e.wants) {
 		switch {
 		case w.left == 0 && w.entry != nil:
-			if err := e.replica.Adopt(now, w.entry, w.via); err != nil {
+			if err := e.adoptWant(now, w); err != nil {
 				return err
 			}
 			e.forget(w)
@@ -265,6 +276,17 @@ func (e *Engine) tickWants(now clock.Reading) error {
 	}
 	e.ask(now)
 	return nil
+}
+
+func (e *Engine) adoptWant(now clock.Reading, w *want) error {
+	if !w.instead {
+		return e.replica.Adopt(now, w.entry, w.via)
+	}
+	_, err := e.replica.Restore(now, w.entry.Key, w.entry)
+	if err == nil {
+		e.replica.Observe(EntryMended{Peer: w.via.From, Key: w.entry.Key})
+	}
+	return err
 }
 
 // tellRegion has the others of this region know that w, which this node fetched from

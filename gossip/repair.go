@@ -31,7 +31,7 @@ type Repair struct {
 	// Sums has one for each of the sixteen parts; 0 for a bucket that may not be
 	// compared.
 	Sums []uint64
-	// Items is all that the sender has in a part.
+	// Items is all that the sender has in a part, or at a place.
 	Items []Item
 	// Entries are the sender's where the two differ, and Wants the places of those
 	// that it would like to see of the receiver.
@@ -47,6 +47,8 @@ const (
 	Sums RepairStep = iota + 1
 	Items
 	Differences
+	Ask    // what does the receiver hold at the place that Wants names?
+	Answer // the same place, and the sender's item there, if it has one
 )
 
 // An Item is an entry, told by its place and its fingerprint.
@@ -72,7 +74,7 @@ func (e *Engine) tickRepair(now clock.Reading) error {
 	if now.Mono < e.nextRepair {
 		return nil
 	}
-	e.nextRepair = now.Mono + e.cfg.RepairInterval
+	e.nextRepair, e.poll = now.Mono+e.cfg.RepairInterval, nil
 	if err := e.scrub(); err != nil {
 		return err
 	}
@@ -134,6 +136,10 @@ func (e *Engine) receiveRepair(now clock.Reading, from store.NodeID, m *Repair) 
 		return e.compareItems(p, m)
 	case Differences:
 		return e.takeDifferences(now, p, m)
+	case Ask:
+		return e.receiveAsk(p, m)
+	case Answer:
+		return e.receiveAnswer(now, p, m)
 	}
 	return nil
 }
@@ -236,8 +242,7 @@ func (e *Engine) compareItems(p *peer, m *Repair) error {
 	if err != nil {
 		return err
 	}
-	digest, err := e.replica.Digest()
-	if err != nil || digest[m.Prefix/parts].Newest.Compare(m.Through) > 0 {
+	if ok, err := e.still(m); !ok || err != nil {
 		return err
 	}
 	theirs := func(item Item) bool {
@@ -266,6 +271,17 @@ func (e *Engine) compareItems(p *peer, m *Repair) error {
 	}
 	e.replica.Observe(ReplicasDiffer{Peer: p.ID, Bucket: int(m.Prefix) / parts, Here: len(next.Entries), There: len(next.Wants)})
 	e.send(p, next)
+	return e.disputeOwn(m, next.Entries)
+}
+
+// disputeOwn has those of this node's entries, where another has something else or
+// nothing, be asked about that the floor has passed.
+func (e *Engine) disputeOwn(m *Repair, entries []*store.Entry) error {
+	for _, en := range entries {
+		if en.Version.Timestamp.Compare(e.floor) <= 0 {
+			return e.dispute(m, en.Key.Place())
+		}
+	}
 	return nil
 }
 
@@ -277,16 +293,8 @@ func (e *Engine) takeDifferences(now clock.Reading, p *peer, m *Repair) error {
 			e.replica.Observe(MessageRefused{From: p.ID, Why: "repair with an entry of another part"})
 			return nil
 		}
-		if !bad && en.Version.Timestamp.Compare(e.floor) <= 0 {
-			e.replica.Observe(MendRefused{Peer: p.ID, Key: en.Key})
-			continue
-		}
-		mended, err := e.replica.Mend(now, en, bad)
-		if err != nil {
+		if err := e.takeDifference(now, p, m, en, bad); err != nil {
 			return err
-		}
-		if mended {
-			e.replica.Observe(EntryMended{Peer: p.ID, Key: en.Key})
 		}
 	}
 	if len(m.Wants) == 0 {
@@ -307,8 +315,43 @@ func (e *Engine) takeDifferences(now clock.Reading, p *peer, m *Repair) error {
 		}
 		answer.Entries = append(answer.Entries, en)
 	}
-	if len(answer.Entries) > 0 {
-		e.send(p, answer)
+	if len(answer.Entries) == 0 {
+		return nil
+	}
+	e.send(p, answer)
+	return e.disputeOwn(m, answer.Entries)
+}
+
+// takeDifference mends what this node holds under en's key by en, which p has, if that
+// is right. Bad says that this node's own disk is not to be believed.
+func (e *Engine) takeDifference(now clock.Reading, p *peer, m *Repair, en *store.Entry, bad bool) error {
+	own, err := e.at(en.Key.Place())
+	if err != nil || printOf(own) == printOf(en) {
+		return err
+	}
+	var mended, short bool
+	decided := e.decided(m, own, en)
+	switch {
+	case decided:
+		e.poll = nil
+		short, err = e.replica.Restore(now, en.Key, en)
+		mended = !short
+	case !bad && en.Version.Timestamp.Compare(e.floor) <= 0:
+		e.replica.Observe(MendRefused{Peer: p.ID, Key: en.Key})
+		return e.dispute(m, en.Key.Place())
+	case !bad && own != nil && own.Version == en.Version:
+		return e.dispute(m, en.Key.Place())
+	default:
+		mended, short, err = e.replica.Mend(now, en, bad)
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case mended:
+		e.replica.Observe(EntryMended{Peer: p.ID, Key: en.Key})
+	case short && !e.full():
+		e.wantMended(now, p, en, decided || bad)
 	}
 	return nil
 }

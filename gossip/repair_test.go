@@ -243,3 +243,93 @@ func BenchmarkMendOne(b *testing.B) {
 		})
 	}
 }
+
+// At or below the floor, and where one version has two contents, most members decide:
+// without one of them that was not spoilt on one side, nobody does.
+func TestMostMembersDecide(t *testing.T) {
+	tests := []struct {
+		name     string
+		passed   bool // the floor
+		spoil    func(r *replica, e *store.Entry)
+		mended   bool
+		rotten   bool // what is spoilt is an entry that all others have collected
+		majority bool
+	}{
+		{"lost below the floor", true, func(r *replica, e *store.Entry) { delete(r.entries, e.Key) }, true, false, true},
+		{"changed below the floor", true, func(r *replica, e *store.Entry) { r.entries[e.Key] = changed(e) }, true, false, true},
+		{"changed above the floor", false, func(r *replica, e *store.Entry) { r.entries[e.Key] = changed(e) }, true, false, true},
+		{"a greater version below the floor", true, func(r *replica, e *store.Entry) {
+			c := changed(e)
+			c.Version.Timestamp.Logical++
+			r.entries[e.Key] = c
+		}, true, false, true},
+		{"back from before it was collected", true, func(r *replica, e *store.Entry) { r.entries[e.Key] = e }, true, true, true},
+		{"lost below the floor, and two of three are gone", true, func(r *replica, e *store.Entry) { delete(r.entries, e.Key) }, false, false, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := eager()
+			cfg.FloorAge, cfg.FloorStep, cfg.RepairInterval = time.Second, time.Second, 500*time.Millisecond
+			if !tt.passed {
+				cfg.FloorAge = time.Hour
+			}
+			n := newNet(t, cfg, "a1", "b1", "c1", "d1")
+			n.sites[0].Roster().Found()
+			n.admit()
+			e := n.write(n.sites[0], "k", 10)
+			n.run(6 * time.Second)
+			if passed := n.sites[1].Floor().Compare(e.Version.Timestamp) > 0; passed != tt.passed {
+				t.Fatalf("the floor has passed the entry: %v, want %v", passed, tt.passed)
+			}
+			if tt.rotten {
+				for _, s := range n.sites {
+					delete(s.replica.entries, e.Key)
+				}
+			}
+			spoilt := n.sites[1]
+			tt.spoil(spoilt.replica, e)
+			if !tt.majority {
+				delete(n.sites[2].replica.entries, e.Key)
+			}
+			n.run(10 * time.Second)
+			right := e
+			if tt.rotten {
+				right = nil
+			}
+			if got := spoilt.replica.entries[e.Key]; (got == right) != tt.mended {
+				t.Errorf("%s holds %v, mended: %v, want %v", spoilt.peer.ID, got, got == right, tt.mended)
+			}
+			if got := n.sites[0].replica.entries[e.Key]; got != right {
+				t.Errorf("%s, which was right, holds %v", n.sites[0].peer.ID, got)
+			}
+			if struck := n.told("entry_struck") > 0; struck != tt.rotten {
+				t.Errorf("told that an entry was struck: %v, want %v", struck, tt.rotten)
+			}
+		})
+	}
+}
+
+// A large value that a disk lost is fetched again.
+func TestLargeValueIsMended(t *testing.T) {
+	for _, passed := range []bool{false, true} {
+		cfg := eager()
+		cfg.FloorAge, cfg.FloorStep, cfg.RepairInterval = time.Hour, time.Second, 500*time.Millisecond
+		if passed {
+			cfg.FloorAge = time.Second
+		}
+		n := newNet(t, cfg, "a1", "b1", "c1")
+		n.sites[0].Roster().Found()
+		n.admit()
+		e := n.large(n.sites[0], "k", 3)
+		n.run(6 * time.Second)
+		r := n.sites[1].replica
+		if r.entries[e.Key] != e {
+			t.Fatal("the large value did not come in the first place")
+		}
+		delete(r.entries, e.Key)
+		n.run(10 * time.Second)
+		if r.entries[e.Key] != e {
+			t.Errorf("floor has passed it: %v; the large value is not back", passed)
+		}
+	}
+}

@@ -12,6 +12,8 @@ const (
 	PathPull  Path = "pull"  // this node had asked for it
 	// PathSnapshot is of an entry that came in no frame, but in a snapshot.
 	PathSnapshot Path = "snapshot"
+	// PathRepair is of one that came as the replicas were compared.
+	PathRepair Path = "repair"
 )
 
 // A Via is how a frame came.

@@ -213,23 +213,45 @@ func (r replica) Recount(i int) (bad, done bool, err error) {
 	return true, true, nil
 }
 
-// Mend leaves large values alone: their chunks would have to come too.
-func (r replica) Mend(now clock.Reading, e *store.Entry, instead bool) (bool, error) {
-	if e.Manifest != nil {
-		return false, nil
-	}
+// Mend implements gossip.Replica.
+func (r replica) Mend(now clock.Reading, e *store.Entry, instead bool) (mended, short bool, err error) {
 	old, err := r.n.current(e.Key)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	same := old != nil && old.Version == e.Version
 	switch {
 	case !instead, !same && !r.n.engine.Passed(e.Version.Timestamp):
 		outcome, err := r.merge(now, e)
-		return outcome == mergeWon, err
+		return outcome == mergeWon, outcome == mergeShort, err
 	case r.n.excluded(e), same && old.Fingerprint() == e.Fingerprint(), !same && !e.Supersedes(old):
-		return false, nil
+		return false, false, nil
 	}
 	// Below the floor too: the peer has collected what it would collect, and kept e.
-	return true, r.n.put(old, e)
+	short, err = r.Restore(now, e.Key, e)
+	return !short, short, err
+}
+
+// Restore implements gossip.Replica.
+func (r replica) Restore(now clock.Reading, key store.Key, e *store.Entry) (short bool, err error) {
+	old, err := r.n.current(key)
+	switch {
+	case err != nil:
+		return false, err
+	case old != nil && !r.n.engine.Passed(old.Version.Timestamp) && (e == nil || e.Version.Compare(old.Version) < 0):
+		return false, nil // it was written since
+	case e != nil && e.Manifest != nil && !sameUpload(old, e) && !r.n.engine.Whole(e.Manifest):
+		return true, nil
+	case e != nil:
+		if err := r.n.hlc.Observe(e.Version.Timestamp, now.Wall); err != nil {
+			return false, fmt.Errorf("observe %v: %w", e.Version, err)
+		}
+		return false, r.n.put(old, e)
+	case old == nil:
+		return false, nil
+	}
+	if err := r.n.open().Remove(key); err != nil {
+		return false, err
+	}
+	return false, r.n.giveUp(old)
 }

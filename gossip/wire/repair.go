@@ -105,7 +105,7 @@ func checkRepair(m *gossip.Repair) error {
 		depth = deepest - 1
 	}
 	switch {
-	case m.Step < gossip.Sums || m.Step > gossip.Differences:
+	case m.Step < gossip.Sums || m.Step > gossip.Answer:
 		return fmt.Errorf("step %d is unknown", m.Step)
 	case m.Depth > depth || m.Step != gossip.Sums && m.Depth != depth:
 		return fmt.Errorf("step %d at depth %d", m.Step, m.Depth)
@@ -113,9 +113,11 @@ func checkRepair(m *gossip.Repair) error {
 		return fmt.Errorf("prefix %#x at depth %d", m.Prefix, m.Depth)
 	case m.Step == gossip.Sums && len(m.Sums) != sums:
 		return fmt.Errorf("%d sums, must be %d", len(m.Sums), sums)
-	case m.Step != gossip.Sums && len(m.Sums) > 0, m.Step != gossip.Items && len(m.Items) > 0,
-		m.Step != gossip.Differences && len(m.Entries)+len(m.Wants) > 0:
+	case m.Step != gossip.Sums && len(m.Sums) > 0, m.Step != gossip.Items && m.Step != gossip.Answer && len(m.Items) > 0,
+		m.Step != gossip.Differences && len(m.Entries) > 0, m.Step < gossip.Differences && len(m.Wants) > 0:
 		return fmt.Errorf("step %d with what belongs to another", m.Step)
+	case m.Step > gossip.Differences && (len(m.Wants) != 1 || len(m.Items) > 1):
+		return fmt.Errorf("step %d of %d places with %d items, must be of one with one at most", m.Step, len(m.Wants), len(m.Items))
 	case max(len(m.Items), len(m.Entries), len(m.Wants)) > gossip.MaxDifferences:
 		return fmt.Errorf("%d items, %d entries and %d wants, the most is %d", len(m.Items), len(m.Entries), len(m.Wants), gossip.MaxDifferences)
 	}

@@ -199,8 +199,10 @@ func samples() map[string]gossip.Message {
 	again := viewed()
 	again.Step, again.View.Nodes, again.Granted, again.Known, again.Marks = view.Ask, nil, false, true, nil
 	return map[string]gossip.Message{
-		"repair-sums":  &gossip.Repair{Step: gossip.Sums, Epoch: 7, Floor: at(1, 0), Through: at(2, 0), Prefix: 0xab, Depth: 2, Sums: sums()},
-		"repair-items": &gossip.Repair{Step: gossip.Items, Prefix: 0xabcd, Depth: 4, Items: []gossip.Item{{Place: 0xabcd << 48, Print: 7}}},
+		"repair-sums":   &gossip.Repair{Step: gossip.Sums, Epoch: 7, Floor: at(1, 0), Through: at(2, 0), Prefix: 0xab, Depth: 2, Sums: sums()},
+		"repair-items":  &gossip.Repair{Step: gossip.Items, Prefix: 0xabcd, Depth: 4, Items: []gossip.Item{{Place: 0xabcd << 48, Print: 7}}},
+		"repair-ask":    &gossip.Repair{Step: gossip.Ask, Prefix: 0xabcd, Depth: 4, Wants: []uint64{0xabcd << 48}},
+		"repair-answer": &gossip.Repair{Step: gossip.Answer, Prefix: 0xabcd, Depth: 4, Items: []gossip.Item{{Place: 0xabcd << 48, Print: 7}}, Wants: []uint64{0xabcd << 48}},
 		"repair-differences": &gossip.Repair{
 			Step: gossip.Differences, Prefix: 0xabcd, Depth: 4, Wants: []uint64{0xabcd << 48, math.MaxUint64},
 			Entries: []*store.Entry{mixed.Entries[1], mixed.Entries[2], deleted.Entries[0]},

@@ -67,7 +67,9 @@ func (l eventLog) write(e node.Event) {
 	case gossip.EntryMended:
 		l.sampled.Warn("entry taken from a peer that differed", peerField(e.Peer), zap.Stringer("key", e.Key))
 	case gossip.MendRefused:
-		l.sampled.Error("a peer has another entry below the floor, and an operator has to decide", peerField(e.Peer), zap.Stringer("key", e.Key))
+		l.sampled.Error("a peer has another entry below the floor; unless most members hold the same, an operator has to decide", peerField(e.Peer), zap.Stringer("key", e.Key))
+	case gossip.EntryStruck:
+		l.sampled.Error("entry taken out, for most members hold nothing under its key", zap.Stringer("key", e.Key), zap.Stringer("version", e.Version))
 	case node.BoundExceeded:
 		l.log.Warn("writes older than the bound may be missing here",
 			zap.Duration("bound", e.Bound), zap.Stringer("acked", e.Acked), zap.String("laggard", string(e.Laggard)))

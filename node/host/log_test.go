@@ -103,6 +103,7 @@ func TestEventLogLevels(t *testing.T) {
 		"bucket_bad":      zap.ErrorLevel,
 		"replicas_differ": zap.ErrorLevel,
 		"mend_refused":    zap.ErrorLevel,
+		"entry_struck":    zap.ErrorLevel,
 		"entry_in_doubt":  zap.ErrorLevel,
 		"stamps_refused":  zap.ErrorLevel,
 		"stamps_accepted": zap.InfoLevel,

@@ -39,6 +39,7 @@ var events = []node.Event{
 	gossip.ReplicasDiffer{},
 	gossip.EntryMended{},
 	gossip.MendRefused{},
+	gossip.EntryStruck{},
 	gossip.MessageRefused{},
 	node.WriteAccepted{},
 	node.WriteRepeated{},
