@@ -371,10 +371,6 @@ func (c *causality) learn(s, op, position uint32) {
 		row := int(c.row[s]) * c.width
 		c.carries = append(c.carries, c.past[row:row+c.width]...)
 	}
-	if column := c.column[s]; column != none && x.lasts(s) {
-		c.rowOf(s)
-		c.past[int(c.row[s])*c.width+int(column)] = position + 1
-	}
 	c.position[slot] = position
 	for _, waiter := range c.waiters[slot] {
 		c.waiting[waiter] = false

@@ -21,6 +21,10 @@ var histories = flag.Int("histories", 3000, "how many random histories to check 
 // goes wrong from time to time.
 func random(seed uint64) *record {
 	rng := rand.New(rand.NewPCG(seed, 1))
+	return randomOf(rng, 2+rng.IntN(7))
+}
+
+func randomOf(rng *rand.Rand, operations int) *record {
 	r := &record{}
 	for _, node := range []string{"a", "b"} {
 		r.h.Node(node, node)
@@ -32,7 +36,7 @@ func random(seed uint64) *record {
 	free := make([]int64, sessions) // by session: when it may ask again
 	used := map[store.Version]bool{}
 	var ops []history.Op
-	for range 2 + rng.IntN(7) {
+	for range operations {
 		s := rng.IntN(sessions)
 		op := history.Op{Session: uint32(s), Node: uint32(rng.IntN(2)), Key: uint32(rng.IntN(keys))}
 		op.Invoked = free[s] + rng.Int64N(4)
@@ -105,36 +109,41 @@ func TestAgainstDefinitions(t *testing.T) {
 			}
 			verdicts[p] = v
 		}
-		cyclic := b.cyclic()
-		if found := report.Finding(history.Causal); cyclic && found.Holds() {
-			fail("causal holds, but causality has a cycle")
-		}
-		want := b.violations()
-		for _, p := range slices.Sorted(maps.Keys(want)) {
-			f, ids := report.Finding(p), want[p]
-			tally(p, len(ids) > 0)
-			if cyclic && slices.Contains(p.Implies(), history.ConsistentPrefix) || cyclic && slices.Contains([]history.Property{history.Causal,
-				history.PRAM, history.WritesFollowReads, history.ConsistentPrefix}, p) {
-				continue // who waits for what never comes is judged no further
-			}
-			if int(f.Violations) != len(ids) {
-				fail("%s: %d violations, want operations %v; it says %q", p, f.Violations, ids, f.Says)
-			}
-			if len(ids) == 0 {
-				continue
-			}
-			last := f.Witness[len(f.Witness)-1]
-			first := slices.MinFunc(ids, func(i, j int) int { return int(r.ops[i].Invoked - r.ops[j].Invoked) })
-			if !slices.Contains(ids, int(last)) || r.ops[last].Invoked != r.ops[first].Invoked {
-				fail("%s: the witness is %v, want one that ends with operation %d", p, f.Witness, first)
-			}
-		}
+		b.checkOperations(report, tally, fail)
 		b.checkOrders(report, tally, fail)
 		b.checkMeasures(report, fail)
 	}
 	for _, p := range slices.Sorted(maps.Keys(verdicts)) {
 		if v := verdicts[p]; *histories >= 3000 && min(v[0], v[1]) < 5 {
 			t.Errorf("%s held %d times and was violated %d times, which is too one-sided to tell", p, v[0], v[1])
+		}
+	}
+}
+
+// checkOperations holds what single operations violate.
+func (b *brute) checkOperations(report *history.Report, tally func(history.Property, bool), fail func(string, ...any)) {
+	cyclic := b.cyclic()
+	if found := report.Finding(history.Causal); cyclic && found.Holds() {
+		fail("causal holds, but causality has a cycle")
+	}
+	want := b.violations()
+	for _, p := range slices.Sorted(maps.Keys(want)) {
+		f, ids := report.Finding(p), want[p]
+		tally(p, len(ids) > 0)
+		if cyclic && slices.Contains(p.Implies(), history.ConsistentPrefix) || cyclic && slices.Contains([]history.Property{history.Causal,
+			history.PRAM, history.WritesFollowReads, history.ConsistentPrefix}, p) {
+			continue // who waits for what never comes is judged no further
+		}
+		if int(f.Violations) != len(ids) {
+			fail("%s: %d violations, want operations %v; it says %q", p, f.Violations, ids, f.Says)
+		}
+		if len(ids) == 0 {
+			continue
+		}
+		last := f.Witness[len(f.Witness)-1]
+		first := slices.MinFunc(ids, func(i, j int) int { return int(b.record.ops[i].Invoked - b.record.ops[j].Invoked) })
+		if !slices.Contains(ids, int(last)) || b.record.ops[last].Invoked != b.record.ops[first].Invoked {
+			fail("%s: the witness is %v, want one that ends with operation %d", p, f.Witness, first)
 		}
 	}
 }
@@ -290,6 +299,18 @@ func implications() (pairs [][2]history.Property) {
 		}
 	}
 	return pairs
+}
+
+// TestLongHistories is for what takes longer histories than can be tried in all orders.
+func TestLongHistories(t *testing.T) {
+	for seed := range uint64(60) {
+		rng := rand.New(rand.NewPCG(seed, 4))
+		r := randomOf(rng, 40)
+		newBrute(r).checkOperations(history.Check(&r.h, r.options), func(history.Property, bool) {}, func(format string, args ...any) {
+			t.Helper()
+			t.Fatalf("seed %d: "+format+"\n%s", append(append([]any{seed}, args...), r.text())...)
+		})
+	}
 }
 
 // altered returns r with every time so many times as long, and its operations added
