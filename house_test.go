@@ -94,6 +94,9 @@ var mayImport = map[string]place{
 		others: []string{yaml},
 	},
 
+	"sim/plan":   {ours: []string{"sim", "sim/scenario"}, others: []string{yaml}},
+	"sim/shrink": {ours: []string{"sim"}},
+
 	// Models of the rules, which know nothing of the code.
 	"sim/model": {pure: true},
 

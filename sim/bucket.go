@@ -20,7 +20,7 @@ const (
 // disk is spoilt.
 func (c *checker) buckets() {
 	var last *machine
-	for _, m := range c.w.machines {
+	for _, m := range c.w.present {
 		if m.node == nil || m.front == nil || m.front.Fenced || c.rotten {
 			continue
 		}

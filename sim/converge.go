@@ -18,8 +18,8 @@ type difference struct {
 // hold equal watermarks and equal live entries, and know that they miss nothing
 // of the time before the healing.
 func (c *checker) difference() *difference {
-	first := c.w.machines[0]
-	for _, m := range c.w.machines {
+	first := c.w.present[0]
+	for _, m := range c.w.present {
 		if m.node == nil || m.front == nil {
 			return &difference{m, fmt.Sprintf("%s is not up", m.peer.ID)}
 		}
@@ -45,7 +45,7 @@ func (c *checker) difference() *difference {
 			return d
 		}
 	}
-	for _, m := range c.w.machines {
+	for _, m := range c.w.present {
 		if d := c.stray(m); d != nil {
 			return d
 		}
@@ -134,7 +134,7 @@ func (c *checker) nothingLost() {
 		if h.acked.Timestamp.IsZero() {
 			continue
 		}
-		for _, m := range c.w.machines {
+		for _, m := range c.w.present {
 			if e, ok := c.holds(m, h.key, h.acked); !ok {
 				c.w.violated("C6", m, "holds %s for %v, whose write %v was acknowledged", describe(e), h.key, h.acked)
 				return

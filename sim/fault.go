@@ -41,6 +41,16 @@ var faultNames = [faultKinds]string{"crash", "pause", "cut one way", "cut region
 
 func (k FaultKind) String() string { return faultNames[k] }
 
+// KindOf returns the kind of that name.
+func KindOf(name string) (FaultKind, bool) {
+	for kind, n := range faultNames {
+		if n == name {
+			return FaultKind(kind), true
+		}
+	}
+	return 0, false
+}
+
 // A Fault is one thing that goes wrong for a while.
 type Fault struct {
 	// ID names the fault in every draw that is made for it, and is kept when

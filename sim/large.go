@@ -162,7 +162,7 @@ func (c *checker) uploads(m *machine) (map[store.Upload]bool, error) {
 
 // swept checks at the end that a start finds what entries name, and nothing else.
 func (c *checker) swept() {
-	for _, m := range c.w.machines {
+	for _, m := range c.w.present {
 		all, err := m.disk.Scan(store.Key{}, store.Key{}, len(c.order)+1)
 		if err == nil {
 			err = m.disk.Sweep()

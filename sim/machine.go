@@ -313,7 +313,7 @@ func (w *World) restart(m *machine, cause uint64) {
 func (w *World) boot(m *machine, cause uint64) {
 	cfg := node.DefaultConfig()
 	cfg.ID, cfg.Region, cfg.Name, cfg.MaxSkew = m.peer.ID, m.peer.Region, m.peer.Name, w.cfg.MaxSkew
-	cfg.Found, cfg.Bound = m.index == 0 && m.disks == 0, w.cfg.Bound
+	cfg.Found, cfg.Bound = m == w.present[0] && m.disks == 0, w.cfg.Bound
 	cfg.Gossip.Roster.Silence = silence
 	if len(w.faults) > 0 {
 		cfg.Gossip.RepairInterval, cfg.Gossip.Scrub = repairInterval, scrub
@@ -324,7 +324,7 @@ func (w *World) boot(m *machine, cause uint64) {
 		cfg.SyncEvery = w.cfg.SyncEvery
 	}
 	cfg.Draw = func(purpose string, a, b uint64) uint64 {
-		return Draw(w.cfg.Seed, purpose, uint64(m.index), cause, a, b)
+		return w.draw(purpose, uint64(m.index), cause, a, b)
 	}
 	cfg.Observe = func(e node.Event) { w.observe(m, e) }
 	m.life, m.uploads, m.expected = w.draw("life", uint64(m.index), cause), 0, map[gossip.Piece]bool{}

@@ -47,7 +47,7 @@ func (w *World) reachable(a, b int) bool {
 // meet introduces m to all others and, if mutual, all others to it.
 func (w *World) meet(m *machine, cause uint64, mutual bool) {
 	for i := range w.machines {
-		if i == m.index {
+		if i == m.index || w.cfg.isAbsent(i) {
 			continue
 		}
 		w.tellUp(m.index, i, cause)
@@ -60,7 +60,7 @@ func (w *World) meet(m *machine, cause uint64, mutual bool) {
 // suspect lets all others find that m is gone.
 func (w *World) suspect(m *machine, cause uint64) {
 	for i := range w.machines {
-		if i != m.index {
+		if i != m.index && !w.cfg.isAbsent(i) {
 			w.tellDown(i, m.index, cause)
 		}
 	}
@@ -84,7 +84,7 @@ func (w *World) apart(f *Fault, visit func(a, b int)) {
 	}
 	for a := range w.machines {
 		for b := range w.machines {
-			if a != b && (f.severs(a, b) || f.severs(b, a)) {
+			if a != b && !w.cfg.isAbsent(a) && !w.cfg.isAbsent(b) && (f.severs(a, b) || f.severs(b, a)) {
 				visit(a, b)
 			}
 		}

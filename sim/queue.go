@@ -28,10 +28,11 @@ const (
 	Read                  // a client reads
 	Told                  // a node tells its observer of an event
 	Forgotten             // a machine is told to have another forgotten
+	Turned                // chance becomes another
 )
 
 var kinds = [...]string{"wake", "synced", "doomed", "arrived", "peer up", "peer down", "looked", "asked", "roamed", "again", "fault begins", "fault ends", "healed", "probed",
-	"sent", "lost", "refused", "replied", "read", "told", "forgotten"}
+	"sent", "lost", "refused", "replied", "read", "told", "forgotten", "turned"}
 
 func (k Kind) String() string { return kinds[k] }
 

@@ -150,3 +150,6 @@ func (cfg Config) NodeIDs() []string {
 	}
 	return ids
 }
+
+// Complete returns cfg with its defaults filled in.
+func (cfg Config) Complete() Config { return cfg.withDefaults() }

@@ -30,7 +30,7 @@ func (w *World) ends(from, to int) ends {
 // spares reports whether the cluster gets over the loss of m's disk: all others
 // belong to it.
 func (w *World) spares(m *machine) bool {
-	return !slices.ContainsFunc(w.machines, func(other *machine) bool {
+	return !slices.ContainsFunc(w.present, func(other *machine) bool {
 		_, member := w.check.epoch.Member(other.peer.ID)
 		return other != m && !member
 	})

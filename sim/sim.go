@@ -10,6 +10,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"hearsay/node"
@@ -62,6 +63,12 @@ type Config struct {
 	Calm bool
 	// Faults replaces those that Plan draws, unless it is nil.
 	Faults []Fault
+	// Absent are machines, sorted, that are taken out of the run with all that befalls
+	// them; Only, unless nil, are the operations, sorted, that are left in it.
+	Absent []int
+	Only   []OperationID
+	// Turning is from when on chance is another.
+	Turning Turning
 	// Tune, unless nil, changes what each node is started with, but not who it is.
 	Tune func(*node.Config)
 	// Record, unless nil, is called for every operation of a session that has ended.
@@ -203,6 +210,17 @@ func (cfg Config) Validate() error {
 		if err := cfg.Workloads[i].validate(cfg.Regions); err != nil {
 			return err
 		}
+	}
+	for i, machine := range cfg.Absent {
+		if machine < 0 || machine >= cfg.Nodes || i > 0 && machine <= cfg.Absent[i-1] {
+			return fmt.Errorf("sim: Absent is %v, must be sorted machines below %d", cfg.Absent, cfg.Nodes)
+		}
+	}
+	if len(cfg.Absent) == cfg.Nodes {
+		return errors.New("sim: Absent names all machines, must leave one")
+	}
+	if !slices.IsSortedFunc(cfg.Only, OperationID.Compare) {
+		return errors.New("sim: Only is not sorted")
 	}
 	for i := range cfg.Faults {
 		if err := cfg.Faults[i].validate(cfg.Nodes); err != nil {

@@ -136,6 +136,9 @@ func (w *World) plan(m *machine, ordinal uint64) {
 // ask lets a client do its operation, if it finds the machine up.
 func (w *World) ask(m *machine, ordinal uint64) {
 	w.plan(m, ordinal+1)
+	if !w.cfg.keeps(m.index, ordinal) {
+		return
+	}
 	op := w.cfg.retries(w.cfg.operation(m.index, ordinal))
 	if !m.running() {
 		w.stats.NobodyHome++

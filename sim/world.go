@@ -21,6 +21,8 @@ type World struct {
 	ladder   ladder
 	network  network
 	machines []*machine
+	present  []*machine // those that are not taken out
+	chance   uint64     // the seed of what is drawn beside clients and faults
 	sessions []*session
 	regions  [][]int  // the machines of each
 	unknown  []Record // of writes whose clients never heard their end
@@ -49,9 +51,14 @@ func New(cfg Config) *World {
 	if w.faults == nil {
 		w.faults = w.cfg.Plan()
 	}
+	w.faults = w.cfg.left(w.faults)
 	w.lasting = make([]bool, len(w.faults))
 	w.check = newChecker(w)
 	w.network = newNetwork(w.cfg)
+	w.chance = w.cfg.Seed
+	if w.cfg.Turning.Salt != 0 {
+		w.push(happening{at: w.cfg.Turning.At, kind: Turned})
+	}
 	for i := range w.cfg.Nodes {
 		m := &machine{
 			index:  i,
@@ -62,11 +69,14 @@ func New(cfg Config) *World {
 		}
 		w.machines = append(w.machines, m)
 		w.byID[m.peer.ID] = i
+		if !w.cfg.isAbsent(i) {
+			w.present = append(w.present, m)
+		}
 	}
-	for _, m := range w.machines {
+	for _, m := range w.present {
 		w.boot(m, bootCause)
 	}
-	for _, m := range w.machines {
+	for _, m := range w.present {
 		w.meet(m, bootCause, false)
 		if w.cfg.Workloads == nil {
 			w.plan(m, 0)
@@ -96,7 +106,7 @@ func New(cfg Config) *World {
 const bootCause = 1 << 63
 
 func (w *World) draw(purpose string, ids ...uint64) uint64 {
-	return Draw(w.cfg.Seed, purpose, ids...)
+	return Draw(w.chance, purpose, ids...)
 }
 
 // push puts h in the queue.
@@ -169,6 +179,8 @@ func (w *World) pass(h *happening) {
 		w.end(int(h.id))
 	case Healed:
 		w.heal()
+	case Turned:
+		w.turnChance()
 	case Probed:
 		w.probe()
 	}
@@ -443,7 +455,7 @@ func (w *World) probe() {
 		w.converged = w.now - w.cfg.For
 		w.check.nothingLost()
 	}
-	for _, m := range w.machines {
+	for _, m := range w.present {
 		if difference == nil {
 			difference = w.check.staged(m)
 		}

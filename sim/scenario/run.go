@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,8 +40,9 @@ type recorder struct {
 // record has the run of c tell what it does, and returns who listens.
 func (c *Case) record() *recorder {
 	r := &recorder{keys: map[store.Key]uint32{}}
+	topology := c.Config.Complete().Topology
 	for i, id := range c.Config.NodeIDs() {
-		r.nodes = append(r.nodes, r.Node(id, c.Config.Topology.Regions[c.Config.Topology.Home[i]]))
+		r.nodes = append(r.nodes, r.Node(id, topology.Regions[topology.Home[i]]))
 	}
 	c.Config.Record = r.operation
 	c.Config.Applied = func(machine int, key store.Key, v store.Version, at time.Duration) {
@@ -120,6 +122,39 @@ func (c *Case) Run(step func() error) (*Run, error) {
 		run.Verdicts = append(run.Verdicts, run.judge(a))
 	}
 	return run, nil
+}
+
+// Fails runs c with another config, which is a part of its own, and returns in what way
+// it fails: by the name of the promise or invariant, or of the property that must hold
+// always, or never; empty if it does not. At is when, or the end where no moment is to
+// be blamed.
+func (c *Case) Fails(cfg sim.Config) (failure string, at time.Duration) {
+	part := *c
+	part.Config = cfg
+	if !slices.ContainsFunc(c.Asserts, Assertion.decides) {
+		if v := sim.Run(cfg).Violation; v != nil {
+			return v.Invariant, v.At
+		}
+		return "", 0
+	}
+	run, err := part.Run(nil)
+	if err != nil {
+		return "", 0 // nobody stops it
+	}
+	if v := run.Result.Violation; v != nil {
+		return v.Invariant, v.At
+	}
+	for _, v := range run.Verdicts {
+		if !v.Holds && v.Assertion.decides() {
+			return v.Assertion.Subject, cfg.For
+		}
+	}
+	return "", 0
+}
+
+// decides reports whether a has a history fail.
+func (a Assertion) decides() bool {
+	return (a.Verb == Always || a.Verb == Never) && a.Subject != Contract
 }
 
 // judge says what became of an assertion.
