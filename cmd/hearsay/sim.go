@@ -15,8 +15,8 @@ func newSim() *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "sim",
 		Short:   "Run a cluster under virtual time, with faults drawn from a seed",
-		Example: "  hearsay sim run --seed 1 --nodes 20 --for 1m",
-	}, newSimRun())
+		Example: "  hearsay sim run --seed 1 --nodes 20 --for 1m\n  hearsay sim explore --seeds 200\n  hearsay sim replay plan.yaml",
+	}, newSimRun(), newSimExplore(), newSimReplay())
 }
 
 func newSimRun() *cobra.Command {

@@ -72,3 +72,38 @@ func TestSimScenario(t *testing.T) {
 		t.Errorf("--nodes with a scenario: exit code %d, %q", r.code, r.stderr)
 	}
 }
+
+// What fails is found, shrunk, kept, and fails again when it is replayed.
+func TestSimExplore(t *testing.T) {
+	dir := t.TempDir()
+	path, keep := filepath.Join(dir, "stale.yaml"), filepath.Join(dir, "failures")
+	text := `scenario: v1
+name: stale
+seeds: {from: 1, count: 3}
+time: {warmup: 4s, run: 4s}
+topology: {regions: [{id: a, at: [50, 8], nodes: 2}, {id: b, at: [40, -74], nodes: 2}]}
+workload: {sessions: 10, arrival: {rate: 400/s}, keys: {count: 5}, roam: {every: 200ms}}
+assert: [{always: read_your_writes}]
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := hearsay(t, "sim", "explore", path, "--keep", keep, "--runs", "300")
+	if r.code != int(scenario.Safety) || !strings.Contains(r.stdout, "seed 1 fails: read_your_writes: 1 of") {
+		t.Fatalf("exit code %d, %s%s; want %d and what fails", r.code, r.stdout, r.stderr, scenario.Safety)
+	}
+	kept := filepath.Join(keep, "read_your_writes-seed-1")
+	if _, err := os.Stat(filepath.Join(kept, "seed_1_test.go")); err != nil {
+		t.Error(err)
+	}
+	again := hearsay(t, "sim", "replay", filepath.Join(kept, "plan.yaml"))
+	if again.code != int(scenario.Safety) || !strings.Contains(again.stdout, "FAILS      {always: read_your_writes}: 1 of") || strings.Contains(again.stdout, "has changed") {
+		t.Errorf("replay: exit code %d, %s%s; want the same failure and digest", again.code, again.stdout, again.stderr)
+	}
+	if r := hearsay(t, "sim", "explore", "--seeds", "2", "--nodes", "3", "--for", "1s", "--keep", keep); r.code != exitOK || !strings.Contains(r.stdout, "2 runs passed") {
+		t.Errorf("two seeds that pass: exit code %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	if r := hearsay(t, "sim", "replay", path); r.code != int(scenario.Misread) || !strings.Contains(r.stderr, "want plan: v1") && !strings.Contains(r.stderr, "unknown field") {
+		t.Errorf("replay of a scenario: exit code %d, %s", r.code, r.stderr)
+	}
+}

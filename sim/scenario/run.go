@@ -129,27 +129,53 @@ func (c *Case) Run(step func() error) (*Run, error) {
 // always, or never; empty if it does not. At is when, or the end where no moment is to
 // be blamed.
 func (c *Case) Fails(cfg sim.Config) (failure string, at time.Duration) {
+	failure, at, _ = c.Judge(cfg)
+	return failure, at
+}
+
+// Judge is Fails, and counts what came to pass.
+func (c *Case) Judge(cfg sim.Config) (failure string, at time.Duration, happenings uint64) {
+	if !slices.ContainsFunc(c.Asserts, Assertion.decides) {
+		r := sim.Run(cfg)
+		if v := r.Violation; v != nil {
+			return v.Invariant, v.At, r.Happenings
+		}
+		return "", 0, r.Happenings
+	}
 	part := *c
 	part.Config = cfg
-	if !slices.ContainsFunc(c.Asserts, Assertion.decides) {
-		if v := sim.Run(cfg).Violation; v != nil {
-			return v.Invariant, v.At
-		}
-		return "", 0
-	}
 	run, err := part.Run(nil)
 	if err != nil {
-		return "", 0 // nobody stops it
+		return "", 0, 0 // nobody stops it
 	}
 	if v := run.Result.Violation; v != nil {
-		return v.Invariant, v.At
+		return v.Invariant, v.At, run.Result.Happenings
 	}
-	for _, v := range run.Verdicts {
+	if v := run.fails(); v != nil {
+		return v.Assertion.Subject, cfg.For, run.Result.Happenings
+	}
+	return "", 0, run.Result.Happenings
+}
+
+// fails returns the first verdict that has a history fail, nil for none.
+func (r *Run) fails() *Verdict {
+	for i, v := range r.Verdicts {
 		if !v.Holds && v.Assertion.decides() {
-			return v.Assertion.Subject, cfg.For
+			return &r.Verdicts[i]
 		}
 	}
-	return "", 0
+	return nil
+}
+
+// Why says in a sentence why a run fails, empty if it does not.
+func (r *Run) Why() string {
+	if v := r.Result.Violation; v != nil {
+		return v.Error()
+	}
+	if v := r.fails(); v != nil {
+		return v.Assertion.Subject + ": " + v.Says
+	}
+	return ""
 }
 
 // decides reports whether a has a history fail.
