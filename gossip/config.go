@@ -36,9 +36,11 @@ type Config struct {
 	// MaxFrameRows bounds the rows of one Frame.
 	MaxFrameRows int
 	// Credit is how many bytes of frames a node grants a peer that it pulls
-	// from. It is renewed at half, so up to one and a half of it may be under
-	// way: at 3 MiB and 200 ms of round trip, over 100 Mbit/s.
-	Credit int
+	// from, at most. It is renewed at half, so up to one and a half of it may be under
+	// way: at 3 MiB and 200 ms of round trip, over 100 Mbit/s. Where less comes in
+	// within a round trip and CreditTime, no more than that is granted, but an eighth.
+	Credit     int
+	CreditTime time.Duration
 	// FreshWindow is how many bytes of fresh frames, this node's own and those it
 	// passes on, may be under way to a peer unconfirmed. Past it the peer is left to
 	// pull at its pace.
@@ -101,8 +103,9 @@ func DefaultConfig() Config {
 		MaxFrameBytes:  256 << 10,
 		MaxFrameRows:   1024,
 		Credit:         3 << 20,
+		CreditTime:     200 * time.Millisecond,
 		FreshWindow:    2 << 20,
-		TurnBytes:      256 << 10,
+		TurnBytes:      1 << 20,
 		FloorAge:       10 * time.Minute,
 		FloorStep:      time.Minute,
 		MaxRows:        1_000_000,
@@ -132,6 +135,7 @@ func (c Config) Validate() error {
 		{"PullTimeout", c.PullTimeout},
 		{"Hedge", c.Hedge},
 		{"UnknownRTT", c.UnknownRTT},
+		{"CreditTime", c.CreditTime},
 		{"RepairInterval", c.RepairInterval},
 		{"FloorAge", c.FloorAge},
 		{"FloorStep", c.FloorStep},

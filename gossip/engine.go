@@ -161,7 +161,6 @@ type Engine struct {
 	owes       bool             // some peer is to be told something at once
 	crossing   bool             // fresh frames may be under way to other regions
 	pulled     bool             // some peer has streams open
-	opened     bool             // some peer has confirmed fresh frames
 	statusDue  bool
 	round      uint64        // counts when statuses were due
 	nextStatus time.Duration // Reading.Mono
@@ -398,10 +397,7 @@ func (e *Engine) collectUnasked() error {
 	if err := e.collectFresh(); err != nil {
 		return err
 	}
-	if err := e.collectPassages(); err != nil {
-		return err
-	}
-	return e.collectMissed()
+	return e.collectPassages()
 }
 
 func (e *Engine) send(to *peer, m Message) {

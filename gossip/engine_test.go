@@ -2,7 +2,6 @@ package gossip_test
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -182,40 +181,6 @@ func pulls(n *net, from store.NodeID) []store.NodeID {
 		}
 	}
 	return to
-}
-
-// A frame that brings nothing, such as a copy that comes late, says nothing of how long
-// a pull takes.
-func TestRepeatedFrameIsNoAnswerToAPull(t *testing.T) {
-	const way = 300 * time.Millisecond
-	n := newNet(t, eager(), "a1", "b1")
-	a, b := n.sites[0], n.sites[1]
-	n.delay = func(_, _ store.NodeID, m gossip.Message) time.Duration {
-		if f, ok := m.(*gossip.Frame); ok && f.Pulled {
-			return way
-		}
-		return 0
-	}
-	n.run(10 * time.Millisecond)
-	n.sent = nil
-	n.write(a, "first", 10)
-	n.settle()
-	i := slices.IndexFunc(n.sent, func(m sent) bool { return m.from == "a1" && isFrame(m.message) })
-	for _, name := range []string{"a pull", "the next one"} {
-		n.lose = func(_, _ store.NodeID, m gossip.Message) bool { return isFrame(m) }
-		n.write(a, name+" brings it", 10)
-		n.settle()
-		n.lose = nil
-		n.write(a, name+" is for what is before it", 10)
-		n.settle()
-		n.run(10 * time.Millisecond)
-		n.deliver(n.sent[i])
-		n.run(way + 10*time.Millisecond)
-	}
-	n.all(a.origin, 5)
-	if got := b.replica.count("pull_timed_out"); got != 0 {
-		t.Errorf("%d pulls timed out, want none: the answer takes no longer than is assumed", got)
-	}
 }
 
 func TestFrameHoldsWhatKeysHoldNow(t *testing.T) {

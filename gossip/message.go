@@ -49,9 +49,6 @@ type Frame struct {
 	// Entries holds each key of Rows once, each named by at least one row.
 	Entries []*store.Entry
 	Facts   Facts
-	// Pulled says that the receiver asked for the frame. Between two nodes it gives
-	// way to what is fresh: see GivesWay.
-	Pulled bool
 }
 
 // A FrameRow is one row of a log: when the origin wrote it, and which of the
@@ -198,19 +195,6 @@ func (*Fetch) message()  {}
 func (*Chunk) message()  {}
 func (*Offer) message()  {}
 func (*Has) message()    {}
-
-// GivesWay reports whether m is part of the bulk that its receiver asked for and gave
-// credit for. On the way, and at the receiver, all other messages go before such;
-// among each other they keep their order, and both kinds get on.
-func GivesWay(m Message) bool {
-	switch m := m.(type) {
-	case *Frame:
-		return m.Pulled
-	case *Page, *Chunk:
-		return true
-	}
-	return false
-}
 
 // An Envelope is a message and the peer it goes to.
 type Envelope struct {

@@ -45,8 +45,6 @@ type peer struct {
 	freshBytes  int
 	confirmedAt time.Duration // when it last confirmed any
 	late        bool          // a relay that confirmed none for too long
-	missed      []sent        // the latest that did not fit in the window
-	missedBytes int
 
 	// Streams that it pulls from us, and the credit left for them.
 	streams []store.Mark // cursors: the next frame begins past Seq
@@ -55,7 +53,8 @@ type peer struct {
 	scanning scanning // the snapshot that it takes from us
 
 	// What we pull from it.
-	received int           // bytes of pulled frames since our last grant
+	received int           // bytes of its frames since our last grant
+	meter    meter         // of its frames
 	progress time.Duration // when a frame of a pull last moved us on
 	askedAt  time.Duration // when the pull now being measured left; 0 if none
 	clock    peerClock     // its wall clock

@@ -45,7 +45,7 @@ func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) er
 			e.replica.Observe(MessageRefused{From: from, Why: "frame of one origin more than the bound"})
 			return nil
 		}
-		e.account(now, p, f, mark)
+		e.account(now, p, f, inOrder)
 		if p.far {
 			e.fromAfar(p, f, mark)
 		}
@@ -102,9 +102,9 @@ func (e *Engine) receiveFrame(now clock.Reading, from store.NodeID, f *Frame) er
 	return e.moveUp(f.Origin, through)
 }
 
-// account keeps the books of p's frames, of which one came when rows were taken in up
-// to mark: credit to renew, bytes to confirm, and whether a pull is getting on.
-func (e *Engine) account(now clock.Reading, p *peer, f *Frame, mark uint64) {
+// account keeps the books of p's frames: credit to renew, bytes to confirm, and
+// whether a pull is getting on.
+func (e *Engine) account(now clock.Reading, p *peer, f *Frame, inOrder bool) {
 	size := f.Size()
 	p.unsettled += size
 	p.origins.Set(f.Origin, f.Through())
@@ -116,19 +116,19 @@ func (e *Engine) account(now clock.Reading, p *peer, f *Frame, mark uint64) {
 		return
 	}
 	l.target = max(l.target, f.Through())
-	if f.From <= mark && mark < f.Through() {
+	if inOrder {
 		p.progress = now.Mono
-		if f.Pulled && p.askedAt > 0 {
+		if p.askedAt > 0 {
 			p.rtt = now.Mono - p.askedAt
+			p.meter.answered(p.rtt)
 			p.askedAt = 0
 		}
 	}
-	if !f.Pulled {
-		return
-	}
-	if p.received += size; p.received >= e.cfg.Credit/2 {
+	p.received += size
+	e.countPulled(now, &p.meter, size)
+	if p.received >= p.meter.credit/2 {
 		p.received = 0
-		e.send(p, &Pull{Credit: e.cfg.Credit})
+		e.send(p, &Pull{Credit: p.meter.credit})
 	}
 }
 
@@ -239,7 +239,8 @@ func (e *Engine) tickLacks(now clock.Reading) {
 			asked = make(map[*peer]*Pull)
 		}
 		if asked[p] == nil {
-			asked[p] = &Pull{Credit: e.cfg.Credit}
+			e.beginPull(now, &p.meter)
+			asked[p] = &Pull{Credit: p.meter.credit}
 		}
 		asked[p].From = append(asked[p].From, store.Mark{Origin: l.origin, Seq: mark})
 		l.source, l.target, l.due = p.ID, min(l.target, p.rows(l.origin)), now.Mono+e.patience(p)

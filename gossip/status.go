@@ -48,7 +48,6 @@ func (e *Engine) receiveStatus(now clock.Reading, from store.NodeID, s *Status) 
 		p.prune()
 	}
 	at, confirmed := p.settle(now.Mono)
-	e.opened = e.opened || confirmed
 	late := p.late
 	if p.late && (confirmed || s.answer() && len(p.fresh) == 0) {
 		p.late, e.regroup = false, true

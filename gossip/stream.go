@@ -96,11 +96,7 @@ func (e *Engine) begin(origin store.Origin, spread uint64) {
 // push sends f, which p did not ask for, if p keeps up with such. Else it finds
 // the gap and pulls.
 func (e *Engine) push(p *peer, f *Frame) bool {
-	if p.behind {
-		return false
-	}
-	if p.freshBytes >= e.cfg.FreshWindow {
-		p.miss(f)
+	if p.freshBytes >= e.cfg.FreshWindow || p.behind {
 		return false
 	}
 	e.send(p, f)
@@ -160,7 +156,6 @@ func (e *Engine) advance(p *peer) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	f.Pulled = true
 	e.send(p, f)
 	if p.far {
 		e.replica.Observe(PullCrossed{crossing(p, f)})

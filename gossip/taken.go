@@ -128,7 +128,6 @@ func (e *Engine) forgetSending(origin store.Origin) {
 	e.passages = slices.DeleteFunc(e.passages, func(s passage) bool { return s.origin == origin })
 	for _, p := range e.peers {
 		p.streams = slices.DeleteFunc(p.streams, func(m store.Mark) bool { return m.Origin == origin })
-		p.forgetMissed(origin)
 	}
 }
 

@@ -16,19 +16,17 @@ type network struct {
 	*Network
 	seed    uint64
 	calm    bool
-	regions []int              // of each machine
-	faults  []*Fault           // that last now, in the order in which they began
-	latest  [2][]time.Duration // by link, when its last message arrives, and its last that gives way; nil for datagrams
-	busy    []time.Duration    // by link, when all that waits for it has left; nil where nothing waits
+	regions []int           // of each machine
+	faults  []*Fault        // that last now, in the order in which they began
+	latest  []time.Duration // by link, when its last message arrives; nil for datagrams
+	busy    []time.Duration // by link, when all that waits for it has left; nil where nothing waits
 }
 
 // newNetwork returns the network of cfg, to which no machine is joined yet.
 func newNetwork(cfg Config) network {
 	n := network{Network: cfg.Network, seed: cfg.Seed, calm: cfg.Calm, regions: cfg.Topology.Home}
 	if cfg.Links == Streams {
-		for i := range n.latest {
-			n.latest[i] = make([]time.Duration, cfg.Nodes*cfg.Nodes)
-		}
+		n.latest = make([]time.Duration, cfg.Nodes*cfg.Nodes)
 	}
 	if n.Rate > 0 {
 		n.busy = make([]time.Duration, cfg.Nodes*cfg.Nodes)
@@ -94,7 +92,7 @@ func (n *network) lose(l link, id uint64, now time.Duration) (again time.Duratio
 		if below(Draw(n.seed, "dropped", a, b, id, try), 1_000_000) >= uint64(share) {
 			return again, false
 		}
-		if n.latest[0] == nil {
+		if n.latest == nil {
 			break
 		}
 		again += min(n.timeout(l)<<try, maxTimeout)
@@ -140,16 +138,12 @@ func (n *network) bytesIn(d time.Duration) int64 {
 func (n *network) index(l link) int { return l.from*len(n.regions) + l.to }
 
 // arrival returns when a message arrives on l that would, alone, at at. On a stream
-// it comes after the one before it, or the one that gave way if it does too.
-func (n *network) arrival(l link, givesWay bool, at time.Duration) time.Duration {
-	latest := n.latest[0]
-	if givesWay {
-		latest = n.latest[1]
-	}
-	if latest == nil {
+// it comes after the one before it.
+func (n *network) arrival(l link, at time.Duration) time.Duration {
+	if n.latest == nil {
 		return at
 	}
-	last := &latest[n.index(l)]
+	last := &n.latest[n.index(l)]
 	*last = max(*last+1, at)
 	return *last
 }

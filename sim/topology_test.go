@@ -62,7 +62,7 @@ func TestLossesComeInBursts(t *testing.T) {
 // A stream loses hardly anything, and takes longer for it.
 func TestStreamsSendAgain(t *testing.T) {
 	n := plain()
-	n.latest = [2][]time.Duration{make([]time.Duration, 4), make([]time.Duration, 4)}
+	n.latest = make([]time.Duration, 4)
 	n.Losses = Losses{PerMillion: 100_000}
 	once, late := 0, 0
 	for id := range uint64(messages) {

@@ -254,36 +254,29 @@ func (w *World) send(m *machine, envelopes []gossip.Envelope) {
 			}
 			last, content = env.Message, hashBytes(0, data)
 		}
-		w.carry(link{m.index, to}, parcel{messageID(env.Message, w.now), content, gossip.GivesWay(env.Message), data})
+		w.carry(link{m.index, to}, messageID(env.Message, w.now), content, data)
 	}
 }
 
-// A parcel is a message on its way.
-type parcel struct {
-	id, content uint64
-	givesWay    bool
-	data        []byte
-}
-
 // carry lets one message travel over l.
-func (w *World) carry(l link, p parcel) {
-	fate := w.network.fate(l, p.id, w.now, len(p.data))
+func (w *World) carry(l link, id, content uint64, data []byte) {
+	fate := w.network.fate(l, id, w.now, len(data))
 	kind := Sent
 	if fate.copies == 0 {
 		kind = Lost
 		w.stats.LostOnTheWay++
 	}
 	w.stats.Sent++
-	w.stats.SentBytes += uint64(len(p.data))
+	w.stats.SentBytes += uint64(len(data))
 	w.stats.Duplicated += uint64(max(fate.copies-1, 0))
-	w.effect(Step{Kind: kind, Machine: l.from, Other: l.to, ID: p.id, After: fate.after[0]})
-	w.ladder.add(p.content)
+	w.effect(Step{Kind: kind, Machine: l.from, Other: l.to, ID: id, After: fate.after[0]})
+	w.ladder.add(content)
 	for i, after := range fate.after[:fate.copies] {
 		at := w.now + after
 		if i == 0 {
-			at = w.network.arrival(l, p.givesWay, at) // the copy comes late and by another way
+			at = w.network.arrival(l, at) // the copy comes late and by another way
 		}
-		w.push(happening{at: at, kind: Arrived, machine: l.to, other: l.from, ends: w.ends(l.from, l.to), id: p.content, data: p.data})
+		w.push(happening{at: at, kind: Arrived, machine: l.to, other: l.from, ends: w.ends(l.from, l.to), id: content, data: data})
 	}
 }
 

@@ -117,10 +117,6 @@ func (c *cursor) frameBody() (f *gossip.Frame, unknown int) {
 	f.Rows = c.rows()
 	c.entries(f, origins)
 	f.Facts = c.facts()
-	if unknown > 0 {
-		unknown--
-		f.Pulled = c.bool("pulled")
-	}
 	return f, unknown
 }
 

@@ -150,11 +150,7 @@ func (e *Encoder) finish(dst []byte) ([]byte, error) {
 
 func (e *Encoder) frame(f *gossip.Frame) {
 	e.resolve(f)
-	n := 5
-	if f.Pulled {
-		n = 6
-	}
-	e.array(n)
+	e.array(5)
 	e.table()
 	e.uint(f.From)
 	e.array(len(f.Rows))
@@ -165,9 +161,6 @@ func (e *Encoder) frame(f *gossip.Frame) {
 	}
 	e.entries(f.Entries)
 	e.facts(f.Facts)
-	if f.Pulled {
-		e.bool(true)
-	}
 	e.forgetTable()
 }
 

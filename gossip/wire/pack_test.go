@@ -96,7 +96,7 @@ var (
 		list{packedOrigin, fields{"b", 1, 0, 0}}, 41,
 		list{fields{0, 5, 0}, fields{1, 6, 0}},
 		list{packedEntry, fields{fields{1, 9, 7, 0}, nil, "two", []byte("2"), []byte("{}"), 0, "r1", packedKnown, packedSeen}},
-		packedFacts, true,
+		packedFacts,
 	}
 	packedClosed = fields{8, 0, []byte{0}}
 	packedRepair = fields{3, 1, 0, 2, 0, 0xabcd, 4, list{}, list{}, list{}, list{7}, 1}

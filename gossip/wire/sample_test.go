@@ -183,9 +183,6 @@ func samples() map[string]gossip.Message {
 	}
 	largest.Entries[0].Expires = math.MaxInt64
 
-	pulled := put()
-	pulled.Pulled = true
-
 	large := put()
 	large.Entries[0].Value = nil
 	large.Entries[0].Manifest = manifest(3)
@@ -224,7 +221,6 @@ func samples() map[string]gossip.Message {
 		"frame-empty-value": empty,
 		"frame-mixed":       mixed,
 		"frame-large":       large,
-		"frame-pulled":      pulled,
 		"frame-largest":     largest,
 		"status-idle":       &gossip.Status{Hash: 0x0123456789abcdef, Facts: gossip.Facts{W: at(3, 0)}},
 		"status-full":       &gossip.Status{Marks: marks(3), Full: true, Hash: math.MaxUint64, Want: true, Facts: put().Facts, Wall: at(2, 0).Wall},

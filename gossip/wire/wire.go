@@ -6,7 +6,7 @@
 // MessagePack:
 //
 //	hello   [cluster, node, name, region, bulk]
-//	frame   [[origin…], from, [row…], [entry…], facts, (pulled)]
+//	frame   [[origin…], from, [row…], [entry…], facts]
 //	status  [[mark…], full, hash, want, facts, closed or nil, tag, tally or nil, [mark…], (wall)]
 //	pull    [[mark…], credit]
 //	scan    [number, from key, credit]
@@ -61,7 +61,7 @@
 // nil, and so is knowing nothing or having seen nothing.
 //
 // A wall clock is left out where it is not said, and so is that the sender is not
-// behind, or that a frame was not pulled.
+// behind.
 //
 // A field is only ever added at the end of its array. Decoders skip fields that
 // they do not know, so nodes of two releases can talk; but what a node skips it

@@ -22,8 +22,7 @@ type Limit struct {
 	Bytes int64 // as the inputs count them
 }
 
-// An inbox holds a node's inputs in the order in which they came, but that what gives
-// way comes after all else. Each comes
+// An inbox holds a node's inputs in the order in which they came. Each comes
 // through a lane, of clients or of peers, that bounds its share: neither can
 // keep the other out.
 type inbox struct {
@@ -31,7 +30,6 @@ type inbox struct {
 
 	mu      sync.Mutex
 	queue   []item
-	bulk    []item // of what gives way
 	clients lane
 	peers   lane
 }
@@ -51,9 +49,6 @@ type item struct {
 	input
 	size int64
 	lane *lane
-	// givesWay is true of what a peer sends because it was asked to; see
-	// gossip.GivesWay.
-	givesWay bool
 }
 
 type waiter struct {
@@ -129,27 +124,20 @@ func (q *inbox) withdraw(w *waiter) bool {
 }
 
 // take moves the inputs of one turn to buf and returns it: the first, and those
-// behind it as long as all are at most maxBytes together; and likewise, up to maxBulk,
-// of those that give way, which so get on whatever else comes.
-func (q *inbox) take(buf []item, maxBytes, maxBulk int64) []item {
+// behind it as long as all are at most maxBytes together.
+func (q *inbox) take(buf []item, maxBytes int64) []item {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	buf = takeFrom(&q.queue, buf, maxBytes)
-	buf = takeFrom(&q.bulk, buf, maxBulk)
-	if len(q.queue)+len(q.bulk) > 0 {
-		q.signal()
-	}
-	return buf
-}
-
-func takeFrom(queue *[]item, buf []item, maxBytes int64) []item {
 	n, size := 0, int64(0)
-	for n < len(*queue) && (n == 0 || size+(*queue)[n].size <= maxBytes) {
-		size += (*queue)[n].size
+	for n < len(q.queue) && (n == 0 || size+q.queue[n].size <= maxBytes) {
+		size += q.queue[n].size
 		n++
 	}
-	buf = append(buf, (*queue)[:n]...)
-	*queue = slices.Delete(*queue, 0, n)
+	buf = append(buf, q.queue[:n]...)
+	q.queue = slices.Delete(q.queue, 0, n)
+	if len(q.queue) > 0 {
+		q.signal()
+	}
 	return buf
 }
 
@@ -213,11 +201,7 @@ func (q *inbox) call(l *lane) {
 func (q *inbox) admit(it item) {
 	it.lane.count++
 	it.lane.bytes += it.size
-	if it.givesWay {
-		q.bulk = append(q.bulk, it)
-	} else {
-		q.queue = append(q.queue, it)
-	}
+	q.queue = append(q.queue, it)
 	q.signal()
 }
 

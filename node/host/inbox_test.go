@@ -25,12 +25,6 @@ func (q *inbox) peer(name string, size int64) item {
 	return item{input: named(name), size: size, lane: &q.peers}
 }
 
-func (q *inbox) bulky(name string, size int64) item {
-	it := q.peer(name, size)
-	it.givesWay = true
-	return it
-}
-
 func smallInbox() *inbox {
 	return newInbox(Limit{Count: 3, Bytes: 100}, Limit{Count: 3, Bytes: 100})
 }
@@ -74,36 +68,7 @@ func TestInboxTake(t *testing.T) {
 				mustPut(t, q, q.peer(string(rune('a'+i)), size))
 			}
 			for i, want := range tt.want {
-				if got := names(q.take(nil, 50, 50)); got != want {
-					t.Errorf("turn %d took %q, want %q", i, got, want)
-				}
-			}
-		})
-	}
-}
-
-func TestInboxLetsTheFreshGoFirst(t *testing.T) {
-	tests := []struct {
-		name        string
-		bulk, fresh []int64  // sizes, put in this order
-		want        []string // a turn each, of at most 50 bytes and 30 that give way
-	}{
-		{"the fresh overtakes", []int64{20, 20}, []int64{10}, []string{"aA", "B", ""}},
-		{"to the brim", []int64{10, 20, 1}, nil, []string{"AB", "C", ""}},
-		{"a larger one goes by itself", []int64{40, 10}, []int64{10, 10}, []string{"abA", "B", ""}},
-		{"a full turn takes it along", []int64{20, 20}, []int64{50, 50, 50}, []string{"aA", "bB", "c", ""}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			q := newInbox(Limit{}, Limit{Count: 10, Bytes: 1000})
-			for i, size := range tt.bulk {
-				mustPut(t, q, q.bulky(string(rune('A'+i)), size))
-			}
-			for i, size := range tt.fresh {
-				mustPut(t, q, q.peer(string(rune('a'+i)), size))
-			}
-			for i, want := range tt.want {
-				if got := names(q.take(nil, 50, 30)); got != want {
+				if got := names(q.take(nil, 50)); got != want {
 					t.Errorf("turn %d took %q, want %q", i, got, want)
 				}
 			}
@@ -112,16 +77,14 @@ func TestInboxLetsTheFreshGoFirst(t *testing.T) {
 }
 
 func TestInboxWakesForWhatItKept(t *testing.T) {
-	for _, kind := range []func(*inbox, string, int64) item{(*inbox).peer, (*inbox).bulky} {
-		q := smallInbox()
-		mustPut(t, q, kind(q, "a", 40), kind(q, "b", 40))
-		<-q.wake
-		q.take(nil, 50, 50)
-		select {
-		case <-q.wake:
-		default:
-			t.Error("no token for the input that take left behind")
-		}
+	q := smallInbox()
+	mustPut(t, q, q.peer("a", 40), q.peer("b", 40))
+	<-q.wake
+	q.take(nil, 50)
+	select {
+	case <-q.wake:
+	default:
+		t.Error("no token for the input that take left behind")
 	}
 }
 
@@ -166,7 +129,7 @@ func TestInboxWaitsInOrder(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
-		got := q.take(nil, 1000, 1000)
+		got := q.take(nil, 1000)
 		q.release(got[0])
 		// There is room for d but not for c, who came before.
 		if held := q.load(&q.clients); held.waiting != 2 {
@@ -177,7 +140,7 @@ func TestInboxWaitsInOrder(t *testing.T) {
 		}
 		q.release(got[1])
 		synctest.Wait()
-		if got := names(q.take(nil, 1000, 1000)); got != "cde" {
+		if got := names(q.take(nil, 1000)); got != "cde" {
 			t.Errorf("let in %q, want %q", got, "cde")
 		}
 	})
@@ -245,7 +208,7 @@ func TestInboxShut(t *testing.T) {
 			t.Error("drained with an input still there")
 		default:
 		}
-		q.release(q.take(nil, 1000, 1000)[0])
+		q.release(q.take(nil, 1000)[0])
 		<-q.clients.drained
 	})
 }

@@ -18,10 +18,6 @@ import (
 // wait for.
 const maxTurn = 1 << 20
 
-// maxBulk bounds what gives way in one turn: what is fresh waits for one such turn, and
-// then goes with another.
-const maxBulk = 256 << 10
-
 // A replica is what a loop runs: a node.Node.
 type replica interface {
 	Write(now clock.Reading, w node.Write) (node.Ticket, error)
@@ -54,9 +50,8 @@ type loop struct {
 	before func(now clock.Reading)
 	// measure is told of each turn.
 	measure func(turn)
-	// maxTurn bounds a turn's inputs, in bytes; a single larger one goes alone. maxBulk
-	// bounds those that give way, likewise.
-	maxTurn, maxBulk int64
+	// maxTurn bounds a turn's inputs, in bytes; a single larger one goes alone.
+	maxTurn int64
 
 	inbox *inbox
 	stop  chan struct{} // closed to end the loop
@@ -103,7 +98,6 @@ func newLoop(n replica, c Clock, f *fronts, clients, peers Limit) *loop {
 		before:  func(clock.Reading) {},
 		measure: func(turn) {},
 		maxTurn: maxTurn,
-		maxBulk: maxBulk,
 		inbox:   newInbox(clients, peers),
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
@@ -150,7 +144,7 @@ func (l *loop) untilTick() time.Duration { return l.node.NextTick() - l.clock.Re
 // turn runs one turn. An error means that nothing of it was released and that
 // the node must not go on.
 func (l *loop) turn() error {
-	l.items = l.inbox.take(l.items, l.maxTurn, l.maxBulk)
+	l.items = l.inbox.take(l.items, l.maxTurn)
 	now := l.clock.Read()
 	l.before(now)
 	for _, it := range l.items {
@@ -219,7 +213,7 @@ func (l *loop) end(err error) {
 	l.fronts.close()
 	l.inbox.shut(&l.inbox.clients, err)
 	l.inbox.shut(&l.inbox.peers, err)
-	l.items = l.inbox.take(l.items, math.MaxInt64, math.MaxInt64)
+	l.items = l.inbox.take(l.items, math.MaxInt64)
 	open := make(map[*call]bool)
 	for _, it := range l.items {
 		if c, ok := it.input.(*call); ok {
@@ -332,8 +326,5 @@ func (p peerDown) apply(l *loop, now clock.Reading) { l.node.PeerDown(now, store
 // that has ended hears nothing.
 func (l *loop) tell(in input, size int) {
 	it := item{input: in, size: int64(size), lane: &l.inbox.peers}
-	if r, ok := in.(received); ok {
-		it.givesWay = gossip.GivesWay(r.message)
-	}
 	_ = l.inbox.put(context.Background(), it, 0, nil)
 }

@@ -443,18 +443,3 @@ func TestLoopPeersWaitForRoom(t *testing.T) {
 		leave <- struct{}{}
 	})
 }
-
-// What was asked for comes after all else that waits for the turn.
-func TestLoopTakesTheFreshFirst(t *testing.T) {
-	f := &fake{}
-	l := newTestLoop(t, f)
-	l.tell(received{"p", &gossip.Frame{Pulled: true}}, 1)
-	l.tell(received{"p", &gossip.Page{}}, 1)
-	l.tell(received{"p", &gossip.Status{}}, 1)
-	if err := l.turn(); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := fmt.Sprint(f.told), "[p: *gossip.Status p: *gossip.Frame p: *gossip.Page]"; got != want {
-		t.Errorf("the node was told %s, want %s", got, want)
-	}
-}

@@ -42,7 +42,7 @@ func (l *Links) sendChunk(e gossip.Envelope, c *gossip.Chunk) {
 	}
 	i := chunkItem{chunk: c}
 	if p.out.way != nil {
-		i.release = time.Now().Add(p.out.way.delayOf(int(c.Size), true))
+		i.release = time.Now().Add(p.out.way.delay(int(c.Size)))
 	}
 	p.bulk = append(p.bulk, i)
 	select {

@@ -223,7 +223,7 @@ func (l *Links) Send(envelopes []gossip.Envelope) {
 		}
 		_, status := e.Message.(*gossip.Status)
 		switch {
-		case s.push(frame, gossip.GivesWay(e.Message)):
+		case s.push(frame):
 		case status:
 			l.count.dropped.Add(1)
 		default:
@@ -295,7 +295,7 @@ func (l *Links) drain(ctx context.Context) error {
 	}
 	l.mu.Unlock()
 	for _, s := range streams {
-		s.push(parting, true) // behind everything
+		s.push(parting)
 		s.finish()
 	}
 	for _, s := range streams {

@@ -52,7 +52,7 @@ func (l *Links) listen() error {
 }
 
 func (l *Links) bind(at *net.TCPAddr) error {
-	cfg := net.ListenConfig{KeepAliveConfig: keepAlive, Control: keepBack}
+	cfg := net.ListenConfig{KeepAliveConfig: keepAlive}
 	tcp, err := cfg.Listen(l.ctx, "tcp", at.String())
 	if err != nil {
 		return err
@@ -166,6 +166,6 @@ func connect(ctx context.Context, addr string, w *way, timeout time.Duration) (n
 			return nil, fmt.Errorf("dial %s: %w", addr, err)
 		}
 	}
-	dialer := net.Dialer{KeepAliveConfig: keepAlive, Control: keepBack}
+	dialer := net.Dialer{KeepAliveConfig: keepAlive}
 	return dialer.DialContext(ctx, "tcp", addr)
 }

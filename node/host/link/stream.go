@@ -38,43 +38,15 @@ type stream struct {
 	sent    *atomic.Uint64
 
 	mu        sync.Mutex
-	lanes     [2]lane // the second one of what gives way
-	turn      int     // the lane that goes first
-	queued    int     // bytes not yet written, those in the writer's hands included
-	finishing bool    // close when all is written
+	items     []item
+	queued    int  // bytes not yet written, those in the writer's hands included
+	finishing bool // close when all is written
 }
 
 // An item is one frame on its way. Several streams may share the frame.
 type item struct {
 	frame   []byte
 	release time.Time // when it would have crossed the emulated wide area by itself
-}
-
-// A lane is what waits to be sent, in order.
-type lane struct {
-	items []item
-	head  int // before it they are sent
-}
-
-func (l *lane) waiting() []item { return l.items[l.head:] }
-
-func (l *lane) push(i item) {
-	if l.head > len(l.items)/2 {
-		n := copy(l.items, l.waiting())
-		clear(l.items[n:])
-		l.items, l.head = l.items[:n], 0
-	}
-	l.items = append(l.items, i)
-}
-
-func (l *lane) drop(n int) {
-	clear(l.items[l.head : l.head+n])
-	if l.head += n; l.head < len(l.items) {
-		return
-	}
-	if l.items, l.head = l.items[:0], 0; cap(l.items) > keepItems {
-		l.items = nil
-	}
 }
 
 // run sends and listens for beats until the stream breaks, and returns why.
@@ -95,9 +67,8 @@ func (s *stream) run() error {
 }
 
 // push queues frame unless that exceeds the limit. A frame above the limit is
-// taken when nothing else waits. What gives way goes behind what does not, but each
-// other time.
-func (s *stream) push(frame []byte, givesWay bool) bool {
+// taken when nothing else waits.
+func (s *stream) push(frame []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.queued > 0 && s.queued+len(frame) > s.limit {
@@ -105,13 +76,9 @@ func (s *stream) push(frame []byte, givesWay bool) bool {
 	}
 	i := item{frame: frame}
 	if s.way != nil {
-		i.release = time.Now().Add(s.way.delayOf(len(frame), givesWay))
+		i.release = time.Now().Add(s.way.delay(len(frame)))
 	}
-	to := &s.lanes[0]
-	if givesWay {
-		to = &s.lanes[1]
-	}
-	to.push(i)
+	s.items = append(s.items, i)
 	s.queued += len(frame)
 	s.signal()
 	return true
@@ -132,83 +99,69 @@ func (s *stream) signal() {
 	}
 }
 
-// take appends to items what is to be sent in one write. If that is nothing, it
-// returns when the first of what waits will have crossed, zero if nothing waits.
-func (s *stream) take(items []item) (taken []item, next time.Time, finishing bool) {
+// take returns all items and leaves room for the next ones in their place.
+func (s *stream) take(room []item) (items []item, finishing bool) {
+	if cap(room) > keepItems {
+		room = nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	items, s.items = s.items, room[:0]
+	return items, s.finishing
+}
+
+// write sends what is pushed until the stream breaks.
+func (s *stream) write() error {
+	quiet := time.NewTimer(s.silence)
+	defer quiet.Stop()
+	var items []item
+	var finishing bool
+	for {
+		items, finishing = s.take(items)
+		for rest := items; len(rest) > 0; {
+			if err := s.way.travel(s.ctx, rest[0].release); err != nil {
+				return err
+			}
+			n := s.batch(rest)
+			if err := s.send(rest[:n]); err != nil {
+				return err
+			}
+			clear(rest[:n])
+			rest = rest[n:]
+		}
+		if len(items) > 0 {
+			continue
+		}
+		if finishing {
+			return s.part()
+		}
+		quiet.Reset(s.silence)
+		select {
+		case <-s.wake:
+		case <-quiet.C:
+			s.push(beat)
+		case <-s.ctx.Done():
+			return context.Cause(s.ctx)
+		}
+	}
+}
+
+// batch returns how many of items may be sent in one write: those that have
+// arrived, the first in any case.
+func (s *stream) batch(items []item) int {
 	var now time.Time
 	if s.way != nil {
 		now = time.Now()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.lanes {
-		l := &s.lanes[(s.turn+i)%len(s.lanes)]
-		waiting := l.waiting()
-		n := batch(waiting, now)
-		if n > 0 {
-			// Who has both in plenty sends of each in turn.
-			s.turn = (s.turn + i + 1) % len(s.lanes)
-			items = append(items, waiting[:n]...)
-			l.drop(n)
-			return items, time.Time{}, false
-		}
-		if len(waiting) > 0 && (next.IsZero() || waiting[0].release.Before(next)) {
-			next = waiting[0].release
-		}
-	}
-	s.turn = 0
-	return items, next, s.finishing
-}
-
-// batch returns how many of waiting have arrived by now and may be sent in one write.
-func batch(waiting []item, now time.Time) int {
-	n, size := 0, 0
-	for n < len(waiting) && !waiting[n].release.After(now) {
-		if size += len(waiting[n].frame); n > 0 && size > maxWrite {
+	n, size := 1, len(items[0].frame)
+	for n < len(items) {
+		size += len(items[n].frame)
+		if size > maxWrite || items[n].release.After(now) {
 			break
 		}
 		n++
 	}
 	return n
-}
-
-// write sends what is pushed until the stream breaks.
-func (s *stream) write() error {
-	timer := time.NewTimer(s.silence)
-	defer timer.Stop()
-	var items []item
-	for {
-		taken, next, finishing := s.take(items[:0])
-		items = taken
-		if len(items) > 0 {
-			if err := s.way.await(s.ctx); err != nil {
-				return err
-			}
-			if err := s.send(items); err != nil {
-				return err
-			}
-			if clear(items); cap(items) > keepItems {
-				items = nil
-			}
-			continue
-		}
-		quiet := next.IsZero()
-		if quiet && finishing {
-			return s.part()
-		}
-		if timer.Reset(s.silence); !quiet {
-			timer.Reset(time.Until(next))
-		}
-		select {
-		case <-s.wake:
-		case <-timer.C:
-			if quiet {
-				s.push(beat, false)
-			}
-		case <-s.ctx.Done():
-			return context.Cause(s.ctx)
-		}
-	}
 }
 
 // send writes items, several in one call, a large one in pieces.

@@ -44,14 +44,11 @@ func (w *way) back() *way {
 }
 
 // delay draws how long so many bytes, sent now, travel.
-func (w *way) delay(bytes int) time.Duration { return w.delayOf(bytes, false) }
-
-// delayOf is delay of what may give way; see gossip.GivesWay.
-func (w *way) delayOf(bytes int, givesWay bool) time.Duration {
+func (w *way) delay(bytes int) time.Duration {
 	if w == nil {
 		return 0
 	}
-	return w.net.Delay(w.from, w.to, bytes, givesWay)
+	return w.net.Delay(w.from, w.to, bytes)
 }
 
 func (w *way) cut() bool { return w != nil && w.net.IsCut(w.from, w.to) }

@@ -32,36 +32,23 @@ type way struct {
 	packets atomic.Uint64
 	rate    int64 // bytes a second, 0 for no limit
 
-	mu    sync.Mutex
-	free  time.Time     // when all that was sent so far has left …
-	first time.Time     // … and all of it that does not give way
-	step  time.Duration // that the latest of what gives way takes to leave
+	mu   sync.Mutex
+	free time.Time // when all that was sent so far has left
 }
 
 // leave returns how long what is sent now waits until it has left: for what was sent
-// before it, and for its own bytes. What does not give way waits of the rest for what
-// may be leaving at this moment alone.
-func (w *way) leave(now time.Time, bytes int, givesWay bool) time.Duration {
+// before it, and for its own bytes.
+func (w *way) leave(now time.Time, bytes int) time.Duration {
 	if w.rate == 0 {
 		return 0
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	own := time.Duration(int64(bytes) * int64(time.Second) / w.rate)
-	w.free = later(w.free, now).Add(own)
-	if givesWay {
-		w.step = own
-		return w.free.Sub(now)
+	if w.free.Before(now) {
+		w.free = now
 	}
-	w.first = later(w.first, now).Add(own)
-	return min(w.first.Sub(now)+w.step, w.free.Sub(now))
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
+	w.free = w.free.Add(time.Duration(int64(bytes) * int64(time.Second) / w.rate))
+	return w.free.Sub(now)
 }
 
 // A Rule is what holds for one direction between two regions.
@@ -118,14 +105,13 @@ func (n *Network) RegionOf(addr string) (string, bool) {
 // Delay draws how long so many bytes, sent now, travel: half the measured round trip
 // of that direction and a jitter, and, where bandwidth is limited, until they and all
 // that was sent before them have left; 0 within a region and from or to an unknown one.
-// Of what gives way all else leaves first, as where each sender has it so.
 // What waits to leave is bounded by what its senders may have under way.
-func (n *Network) Delay(from, to string, bytes int, givesWay bool) time.Duration {
+func (n *Network) Delay(from, to string, bytes int) time.Duration {
 	w := n.ways[pair{from, to}]
 	if w == nil {
 		return 0
 	}
-	return w.leave(time.Now(), bytes, givesWay) + w.delay + jitter(n.draw("wan jitter", w.number, w.packets.Add(1)))
+	return w.leave(time.Now(), bytes) + w.delay + jitter(n.draw("wan jitter", w.number, w.packets.Add(1)))
 }
 
 // Cut closes the direction from one region to another until Heal; the other

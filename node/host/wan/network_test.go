@@ -117,7 +117,7 @@ func TestDelay(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			n := wan.New(wan.AWS(), constant(tt.bits))
-			if got := n.Delay(tt.from, tt.to, 1000, false); got != tt.want {
+			if got := n.Delay(tt.from, tt.to, 1000); got != tt.want {
 				t.Errorf("Delay(%s, %s) = %v, want %v", tt.from, tt.to, got, tt.want)
 			}
 		})
@@ -140,27 +140,18 @@ func TestBandwidth(t *testing.T) {
 		for _, tt := range []struct {
 			from, to string
 			bytes    int
-			givesWay bool
 			wait     time.Duration // before it is sent
 			want     time.Duration
 		}{
-			{"a", "b", 1000, false, 0, travel + time.Millisecond},
-			{"a", "b", 2000, false, 0, travel + 3*time.Millisecond},
-			{"a", "b", 0, false, 0, travel + 3*time.Millisecond},
-			{"b", "a", 1000_000, false, 0, travel},
-			{"a", "b", 1000, false, 2 * time.Millisecond, travel + 2*time.Millisecond},
-			{"a", "b", 1000, false, time.Second, travel + time.Millisecond},
-			// What does not give way waits for one of those that do.
-			{"a", "b", 36_000, true, time.Second, travel + 36*time.Millisecond},
-			{"a", "b", 4000, true, 0, travel + 40*time.Millisecond},
-			{"a", "b", 1000, false, 0, travel + 5*time.Millisecond},
-			{"a", "b", 1000, false, 0, travel + 6*time.Millisecond},
-			{"a", "b", 1000, true, 0, travel + 43*time.Millisecond},
-			// Whatever is small comes no later than it would in order.
-			{"a", "b", 1000, false, 42 * time.Millisecond, travel + 2*time.Millisecond},
+			{"a", "b", 1000, 0, travel + time.Millisecond},
+			{"a", "b", 2000, 0, travel + 3*time.Millisecond},
+			{"a", "b", 0, 0, travel + 3*time.Millisecond},
+			{"b", "a", 1000_000, 0, travel},
+			{"a", "b", 1000, 2 * time.Millisecond, travel + 2*time.Millisecond},
+			{"a", "b", 1000, time.Second, travel + time.Millisecond},
 		} {
 			<-time.After(tt.wait)
-			if got := n.Delay(tt.from, tt.to, tt.bytes, tt.givesWay); got != tt.want {
+			if got := n.Delay(tt.from, tt.to, tt.bytes); got != tt.want {
 				t.Errorf("Delay(%s, %s) of %d bytes = %v, want %v", tt.from, tt.to, tt.bytes, got, tt.want)
 			}
 		}
@@ -177,8 +168,8 @@ func TestDelayKeys(t *testing.T) {
 		return 0
 	})
 	for range 3 {
-		n.Delay("us-east", "eu-west", 1, false)
-		n.Delay("eu-west", "us-east", 1, false)
+		n.Delay("us-east", "eu-west", 1)
+		n.Delay("eu-west", "us-east", 1)
 	}
 	if len(seen) != 6 {
 		t.Errorf("6 packets drew with %d keys: %v", len(seen), seen)
@@ -265,9 +256,9 @@ func TestPlaceAndRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []wan.Rule{
-		{From: "af-south", To: "us-east", Delay: n.Delay("af-south", "us-east", 1, false), Cut: true},
-		{From: "eu-west", To: "us-east", Delay: n.Delay("eu-west", "us-east", 1, false)},
-		{From: "us-east", To: "eu-west", Delay: n.Delay("us-east", "eu-west", 1, false)},
+		{From: "af-south", To: "us-east", Delay: n.Delay("af-south", "us-east", 1), Cut: true},
+		{From: "eu-west", To: "us-east", Delay: n.Delay("eu-west", "us-east", 1)},
+		{From: "us-east", To: "eu-west", Delay: n.Delay("us-east", "eu-west", 1)},
 	}
 	if got := n.Rules(); !slices.Equal(got, want) {
 		t.Errorf("Rules() = %v, want %v", got, want)
