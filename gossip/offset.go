@@ -52,10 +52,20 @@ func (c *peerClock) take(now clock.Reading, wall int64) {
 // or behind it if that is negative, and whether enough is known. The best of its
 // readings was under way, and waited for a turn, for no longer than late.
 func (c *peerClock) offset(now clock.Reading, late time.Duration) (time.Duration, bool) {
+	return c.judge(max(c.latest[0], c.latest[1]), now, late)
+}
+
+// recent is offset by the readings of this window alone: a clock that was ahead and was
+// set right does not count as ahead for the one after it, too.
+func (c *peerClock) recent(now clock.Reading, late time.Duration) (time.Duration, bool) {
+	return c.judge(c.latest[0], now, late)
+}
+
+func (c *peerClock) judge(latest int64, now clock.Reading, late time.Duration) (time.Duration, bool) {
 	if c.read == 0 || now.Mono-c.since > 2*clockWindow {
 		return 0, false
 	}
-	least := time.Duration(max(c.latest[0], c.latest[1]) + int64(now.Mono) - now.Wall)
+	least := time.Duration(latest + int64(now.Mono) - now.Wall)
 	switch {
 	case c.read < clockReadings && least.Abs() < farOff:
 		return 0, false
@@ -80,8 +90,11 @@ func (e *Engine) offsets(now clock.Reading) []time.Duration {
 }
 
 func (e *Engine) offset(now clock.Reading, p *peer) (time.Duration, bool) {
-	return p.clock.offset(now, max(e.rtt(p), e.cfg.UnknownRTT)+clockLate)
+	return p.clock.offset(now, e.late(p))
 }
+
+// late is how long a reading of p's clock may have been on its way.
+func (e *Engine) late(p *peer) time.Duration { return max(e.rtt(p), e.cfg.UnknownRTT) + clockLate }
 
 // ClocksHeard returns how many peers, up now, have said what their clocks show.
 func (e *Engine) ClocksHeard() int {

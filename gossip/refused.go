@@ -126,6 +126,6 @@ func (o owner) Fits(m roster.Member) bool {
 	if p == nil {
 		return true
 	}
-	apart, known := e.offset(clock.Reading{Wall: e.wall, Mono: e.now}, p)
+	apart, known := p.clock.recent(clock.Reading{Wall: e.wall, Mono: e.now}, e.late(p))
 	return !known || !e.replica.Refuses(clock.Timestamp{Wall: e.wall + int64(apart.Abs())})
 }
