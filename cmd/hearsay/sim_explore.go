@@ -69,12 +69,12 @@ replicas did not become equal.`,
 		}
 		ctx, stop := untilStopped(cmd.Context())
 		defer stop()
-		return exploreSpace(cmd, ctx, space, explore.Options{Jobs: jobs, Shrink: runs}, keep)
+		return exploreSpace(ctx, cmd, space, explore.Options{Jobs: jobs, Shrink: runs}, keep)
 	}
 	return cmd
 }
 
-func exploreSpace(cmd *cobra.Command, ctx context.Context, space explore.Space, o explore.Options, keep string) error {
+func exploreSpace(ctx context.Context, cmd *cobra.Command, space explore.Space, o explore.Options, keep string) error {
 	tick, start := newTicker(cmd), time.Now()
 	all := space.Seeds * uint64(space.Cases)
 	o.Stop = func() bool { return ctx.Err() != nil }
