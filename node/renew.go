@@ -1,7 +1,9 @@
 package node
 
 import (
+	"errors"
 	"fmt"
+	"sort"
 	"time"
 
 	"hearsay/clock"
@@ -72,11 +74,21 @@ func (n *Node) void(now clock.Reading) []store.Origin {
 }
 
 // rewind sets the hybrid clock back, above all that the node took in while its clock was
-// right. As it is no member nothing that it closed counts, and it stamps nothing before
-// it is one, above where that has it begin.
+// right, and all that counts. As it is no member nothing that it closed counts, and it
+// stamps nothing before it is one, above where that has it begin.
 func (n *Node) rewind(now clock.Reading) error {
 	stray := n.hlc.Last()
+	counts, err := n.counts()
+	if err != nil {
+		return err
+	}
 	n.bound = clock.Timestamp{Wall: now.Wall + int64(n.cfg.MaxSkew)}
+	if counts.Compare(n.bound) > 0 {
+		n.bound = counts
+	}
+	if n.bound.Compare(stray) >= 0 {
+		return nil // all of it counts, and is waited out
+	}
 	n.past = n.bound
 	n.hlc.Rewind(n.bound)
 	n.engine.Rewind()
@@ -85,6 +97,38 @@ func (n *Node) rewind(now clock.Reading) error {
 		return fmt.Errorf("rewind: %w", err)
 	}
 	return n.save(memoStray, stray)
+}
+
+// counts returns the greatest timestamp that the node holds and that will count: of
+// streams that have ended, of what is left of them, and else of what is not refused. What
+// is written anew has to be above, or loses to what it is to hide.
+func (n *Node) counts() (clock.Timestamp, error) {
+	var greatest clock.Timestamp
+	for _, m := range n.marks {
+		from := n.trimmed.At(m.Origin)
+		_, ended := n.Roster().Ended(m.Origin)
+		var failed error
+		at := func(seq uint64) clock.Timestamp {
+			rows, err := n.store.Rows(m.Origin, seq-1, 1)
+			if failed = errors.Join(failed, err); err != nil || len(rows) == 0 {
+				return clock.Timestamp{} // taken in just now, so by a clock that is right
+			}
+			return rows[0].Timestamp
+		}
+		through := m.Seq
+		if !ended && m.Seq > from {
+			through = from + uint64(sort.Search(int(m.Seq-from), func(i int) bool { return n.refuses(at(from + 1 + uint64(i))) }))
+		}
+		if through > from {
+			if t := at(through); t.Compare(greatest) > 0 {
+				greatest = t
+			}
+		}
+		if failed != nil {
+			return greatest, fmt.Errorf("rows of %v: %w", m.Origin, failed)
+		}
+	}
+	return greatest, nil
 }
 
 // RunsAhead says that the node's timestamps are so far ahead of the cluster's clocks that

@@ -45,5 +45,9 @@ func (c *checker) looks(m *machine, wall int64) {
 // stamped notes by how much v is ahead of the truth: who was just admitted stamps above
 // the bar of his epoch, and claims are told by timestamps too.
 func (c *checker) stamped(v store.Version) {
-	c.ahead = max(c.ahead, time.Duration(v.Timestamp.Wall-dawn)-c.w.now)
+	ahead := time.Duration(v.Timestamp.Wall-dawn) - c.w.now
+	c.ahead = max(c.ahead, ahead)
+	if ahead > c.w.cfg.MaxSkew {
+		c.farAhead[v] = true
+	}
 }

@@ -39,6 +39,7 @@ type checker struct {
 	known     map[store.Version]knowing
 	acks      []ack                             // of regions, as clients were told
 	ahead     time.Duration                     // by how much a wall clock was ahead of the truth at most
+	farAhead  map[store.Version]bool            // writes stamped beyond the skew ahead of the truth
 	dues      map[store.Version]clock.Timestamp // the floor at which a version is due, if ever
 	graves    []grave                           // of versions that no floor has passed yet, by when that is
 	limits    gossip.Config
@@ -120,7 +121,7 @@ type acknowledged struct {
 }
 
 func newChecker(w *World) *checker {
-	c := &checker{w: w, streams: map[store.Origin]*stream{}, keys: map[store.Key]*history{}, known: map[store.Version]knowing{}, by: map[store.Version]author{}, before: map[store.Version]past{}, dues: map[store.Version]clock.Timestamp{}, takenBack: map[store.Origin]uint64{}, limits: gossip.DefaultConfig()}
+	c := &checker{w: w, streams: map[store.Origin]*stream{}, keys: map[store.Key]*history{}, known: map[store.Version]knowing{}, by: map[store.Version]author{}, before: map[store.Version]past{}, farAhead: map[store.Version]bool{}, dues: map[store.Version]clock.Timestamp{}, takenBack: map[store.Origin]uint64{}, limits: gossip.DefaultConfig()}
 	for range w.cfg.Nodes {
 		c.of = append(c.of, ledger{
 			pending: map[node.Ticket]pending{}, told: newTold(),

@@ -369,7 +369,8 @@ func TestCheckerNotices(t *testing.T) {
 			gone := w.machines[2].peer.ID
 			w.check.epoch.Ends = []roster.End{{Node: gone}}
 			w.check.epoch.Members = slices.DeleteFunc(slices.Clone(w.check.epoch.Members), func(e roster.Member) bool { return e.Node == gone })
-			w.check.ended(m, w.check.epoch.Ends[0])
+			before := w.check.epoch
+			w.check.ended(m, &before, w.check.epoch.Ends[0])
 		}, "C6"},
 		{"a write that was acknowledged before, and is missing", func(t *testing.T, w *World, m *machine) {
 			w.check.acks = append(w.check.acks[:w.check.of[m.index].acks], ack{0, store.Seen{Mark: store.Mark{Origin: store.Origin{Node: "x", Incarnation: store.Incarnation{Start: m.front.W}}, Seq: 1}}})
