@@ -106,7 +106,7 @@ func (n *Node) counts() (clock.Timestamp, error) {
 	var greatest clock.Timestamp
 	for _, m := range n.marks {
 		from := n.trimmed.At(m.Origin)
-		_, ended := n.Roster().Ended(m.Origin)
+		last, ended := n.Roster().Ended(m.Origin)
 		var failed error
 		at := func(seq uint64) clock.Timestamp {
 			rows, err := n.store.Rows(m.Origin, seq-1, 1)
@@ -115,7 +115,7 @@ func (n *Node) counts() (clock.Timestamp, error) {
 			}
 			return rows[0].Timestamp
 		}
-		through := m.Seq
+		through := min(m.Seq, last)
 		if !ended && m.Seq > from {
 			through = from + uint64(sort.Search(int(m.Seq-from), func(i int) bool { return n.refuses(at(from + 1 + uint64(i))) }))
 		}
