@@ -90,13 +90,12 @@ func (o owner) Held(id store.NodeID) store.Watermarks {
 }
 
 // sound returns how much of m comes before the first row that this node would refuse now,
-// and most of its peers too: it may have taken it while its own clock was wrong, but that
-// may also be what is wrong now. Timestamps of a stream only rise.
+// and most of its peers too, as far as it knows their clocks: it may have taken it while
+// its own clock was wrong, but that may also be what is wrong now. What is left out though
+// it is sound is written anew; what is counted though it is not stands in the way until it
+// is due. Timestamps of a stream only rise.
 func (e *Engine) sound(m store.Mark) uint64 {
-	theirs := e.offsets(clock.Reading{Wall: e.wall, Mono: e.now})
-	if len(theirs) == 0 {
-		return m.Seq
-	}
+	theirs := append(e.offsets(clock.Reading{Wall: e.wall, Mono: e.now}), 0) // its own, which may be all it knows
 	slices.Sort(theirs)
 	beyond := int64(max(0, theirs[len(theirs)/2]))
 	refused := func(seq uint64) bool {

@@ -64,13 +64,13 @@ func (cfg *Config) load(session int) (*Workload, int) {
 func (w *World) givenOp(s *session, ordinal uint64) operation {
 	session := uint64(s.number)
 	op := operation{author: w.cfg.Nodes + s.number, ordinal: ordinal, session: s, machine: w.whereTo(s, ordinal)}
-	op.kind = s.load.kind(w.cfg.draw("given kind", session, ordinal))
+	op.kind = s.load.kind(w.draw("given kind", session, ordinal))
 	op.key = store.Key{
 		Namespace: namespace,
-		Name:      fmt.Sprintf("w%d-%06d", s.loadNumber, s.load.pick(w.cfg.draw("given key", session, ordinal))),
+		Name:      fmt.Sprintf("w%d-%06d", s.loadNumber, s.load.pick(w.draw("given key", session, ordinal))),
 	}
 	if op.kind == opPut && s.load.TTL != nil {
-		op.ttl = time.Duration(s.load.TTL.at(w.cfg.draw("given ttl", session, ordinal)))
+		op.ttl = time.Duration(s.load.TTL.at(w.draw("given ttl", session, ordinal)))
 	}
 	return op
 }
@@ -103,12 +103,12 @@ func (w *World) whereTo(s *session, ordinal uint64) int {
 		if s.place.moves > 0 {
 			s.place.region = w.settle(s, s.place.region)
 		}
-		s.place.until += max(time.Duration(s.load.Roam.at(w.cfg.draw("given stay", session, s.place.moves))), time.Millisecond)
+		s.place.until += max(time.Duration(s.load.Roam.at(w.draw("given stay", session, s.place.moves))), time.Millisecond)
 	}
 	in := w.regions[s.place.region]
-	draw := w.cfg.draw("given node", session, ordinal)
+	draw := w.draw("given node", session, ordinal)
 	if s.load.Sticky {
-		draw = w.cfg.draw("given home", session, s.place.moves)
+		draw = w.draw("given home", session, s.place.moves)
 	}
 	return in[below(draw, uint64(len(in)))]
 }
@@ -124,7 +124,7 @@ func (w *World) settle(s *session, from int) int {
 	if sum == 0 {
 		return from
 	}
-	at := int(below(w.cfg.draw("given region", uint64(s.number), s.place.moves), uint64(sum)))
+	at := int(below(w.draw("given region", uint64(s.number), s.place.moves), uint64(sum)))
 	for region, weight := range s.load.Weights {
 		if region == from {
 			continue
@@ -140,7 +140,7 @@ func (w *World) settle(s *session, from int) int {
 // planGiven puts the next operation of a workload's session in the queue, if it comes
 // before the end: a Gap after the one before or, if that is Closed, after now.
 func (w *World) planGiven(s *session, ordinal uint64) {
-	gap := time.Duration(s.load.Gap.at(w.cfg.draw("given gap", uint64(s.number), ordinal)))
+	gap := time.Duration(s.load.Gap.at(w.draw("given gap", uint64(s.number), ordinal)))
 	if s.load.Closed && ordinal > 0 {
 		s.next = w.now
 	}

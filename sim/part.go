@@ -3,7 +3,6 @@ package sim
 import (
 	"cmp"
 	"slices"
-	"time"
 )
 
 // This file is runs of which something is taken out, so that a failure can be shrunk:
@@ -69,20 +68,4 @@ func Operations(cfg Config) []OperationID {
 	Run(cfg)
 	slices.SortFunc(all, OperationID.Compare)
 	return slices.Compact(all)
-}
-
-// draw is chance that no turning changes.
-func (cfg *Config) draw(purpose string, ids ...uint64) uint64 { return Draw(cfg.Seed, purpose, ids...) }
-
-// A Turning is a moment from which on chance is another: what the network, disks and
-// nodes draw, though not what clients ask for nor what goes wrong.
-type Turning struct {
-	At   time.Duration
-	Salt uint64 // 0 is no turning
-}
-
-// turnChance takes the turning.
-func (w *World) turnChance() {
-	w.chance = Draw(w.cfg.Seed, "turning", w.cfg.Turning.Salt)
-	w.network.seed = w.chance
 }

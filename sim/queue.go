@@ -28,11 +28,10 @@ const (
 	Read                  // a client reads
 	Told                  // a node tells its observer of an event
 	Forgotten             // a machine is told to have another forgotten
-	Turned                // chance becomes another
 )
 
 var kinds = [...]string{"wake", "synced", "doomed", "arrived", "peer up", "peer down", "looked", "asked", "roamed", "again", "fault begins", "fault ends", "healed", "probed",
-	"sent", "lost", "refused", "replied", "read", "told", "forgotten", "turned"}
+	"sent", "lost", "refused", "replied", "read", "told", "forgotten"}
 
 func (k Kind) String() string { return kinds[k] }
 

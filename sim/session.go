@@ -77,7 +77,7 @@ func (w *World) planSession(s *session, ordinal uint64) {
 		w.planGiven(s, ordinal)
 		return
 	}
-	draw := w.cfg.draw("session at", uint64(s.number), ordinal)
+	draw := w.draw("session at", uint64(s.number), ordinal)
 	at := time.Duration(ordinal)*w.cfg.Pace + time.Duration(below(draw, uint64(w.cfg.Pace)))
 	if at < w.cfg.For {
 		w.push(happening{at: at, kind: Roamed, machine: w.cfg.sessionOp(s.number, ordinal).machine, other: s.number, id: ordinal})

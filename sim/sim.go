@@ -67,8 +67,6 @@ type Config struct {
 	// them; Only, unless nil, are the operations, sorted, that are left in it.
 	Absent []int
 	Only   []OperationID
-	// Turning is from when on chance is another.
-	Turning Turning
 	// Tune, unless nil, changes what each node is started with, but not who it is.
 	Tune func(*node.Config)
 	// Record, unless nil, is called for every operation of a session that has ended.

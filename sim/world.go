@@ -22,7 +22,6 @@ type World struct {
 	network  network
 	machines []*machine
 	present  []*machine // those that are not taken out
-	chance   uint64     // the seed of what is drawn beside clients and faults
 	sessions []*session
 	regions  [][]int  // the machines of each
 	unknown  []Record // of writes whose clients never heard their end
@@ -55,10 +54,6 @@ func New(cfg Config) *World {
 	w.lasting = make([]bool, len(w.faults))
 	w.check = newChecker(w)
 	w.network = newNetwork(w.cfg)
-	w.chance = w.cfg.Seed
-	if w.cfg.Turning.Salt != 0 {
-		w.push(happening{at: w.cfg.Turning.At, kind: Turned})
-	}
 	for i := range w.cfg.Nodes {
 		m := &machine{
 			index:  i,
@@ -106,7 +101,7 @@ func New(cfg Config) *World {
 const bootCause = 1 << 63
 
 func (w *World) draw(purpose string, ids ...uint64) uint64 {
-	return Draw(w.chance, purpose, ids...)
+	return Draw(w.cfg.Seed, purpose, ids...)
 }
 
 // push puts h in the queue.
@@ -179,8 +174,6 @@ func (w *World) pass(h *happening) {
 		w.end(int(h.id))
 	case Healed:
 		w.heal()
-	case Turned:
-		w.turnChance()
 	case Probed:
 		w.probe()
 	}

@@ -19,7 +19,9 @@ var foreign = []struct{ name, advice string }{
 	{"msgs_per_write", "the name here is messages_per_write"},
 	{"protect", "a plan never takes a majority for good here"},
 	{"bounded_memory", "every queue is bounded, and I6 checks it in every run"},
-	{"buggify", "see the build tag planted"},
+	{"unsynced", "a draw says what of an unsynced tail a crash leaves"},
+	{"report", "a run tells all its verdicts; with --output json as JSON"},
+	{"shrink", "'hearsay sim explore' shrinks; its --runs is the budget"},
 	{"proc.stop", "the name here is proc.crash"},
 	{"net.partition", "the name here is net.cut"},
 }

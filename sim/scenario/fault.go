@@ -63,7 +63,6 @@ func verbs() []verb {
 		{"net.reorder", share(sim.Reorder)},
 		{"proc.crash", func(p *planner, o *object, f sim.Fault) {
 			f.For = o.duration("restart_after", f.For)
-			o.choice("unsynced", "drawn")
 			on(sim.Crash)(p, o, f)
 		}},
 		{"proc.pause", on(sim.Pause)},

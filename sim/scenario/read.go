@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -257,7 +258,7 @@ func (o *object) share(name string, otherwise int64) int64 {
 func whole(text string) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("a whole number")
+		return 0, errors.New("a whole number")
 	}
 	return n, nil
 }
@@ -268,7 +269,7 @@ func thousandths(text string) (int64, error) { return decimal(text, 3) }
 func nanoseconds(text string) (int64, error) {
 	d, err := time.ParseDuration(strings.TrimPrefix(text, "+"))
 	if err != nil {
-		return 0, fmt.Errorf("a time like 200ms, 1.5s or 10m")
+		return 0, errors.New("a time like 200ms, 1.5s or 10m")
 	}
 	return int64(d), nil
 }
@@ -282,49 +283,50 @@ func millionths(text string) (int64, error) {
 	}
 	n, err := decimal(percent, digits)
 	if err != nil {
-		return 0, fmt.Errorf("a share like 0.5%%")
+		return 0, errors.New("a share like 0.5%")
 	}
 	return n, nil
 }
 
-var byteUnits = []struct {
-	suffix string
-	bytes  int64
-}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"kB", 1000}, {"MB", 1_000_000}, {"B", 1}, {"", 1}}
-
-func size(text string) (int64, error) {
-	for _, u := range byteUnits {
-		if number, ok := strings.CutSuffix(text, u.suffix); ok {
-			if n, err := decimal(number, 3); err == nil {
-				return n * u.bytes / 1000, nil
-			}
-		}
-	}
-	return 0, fmt.Errorf("a size like 256KiB or 4kB")
+// A suffix is a unit that may stand behind a number, in ours.
+type suffix struct {
+	name string
+	is   int64
 }
 
-var rateUnits = []struct {
-	suffix string
-	bits   int64
-}{{"Kbit", 1000}, {"Mbit", 1_000_000}, {"Gbit", 1_000_000_000}}
+// scaled reads a number with one of suffixes behind it.
+func scaled(text string, suffixes ...suffix) (int64, bool) {
+	for _, s := range suffixes {
+		number, ok := strings.CutSuffix(text, s.name)
+		if n, err := decimal(number, 3); ok && err == nil {
+			return n * s.is / 1000, true
+		}
+	}
+	return 0, false
+}
+
+func size(text string) (int64, error) {
+	n, ok := scaled(text, suffix{"KiB", 1 << 10}, suffix{"MiB", 1 << 20}, suffix{"GiB", 1 << 30}, suffix{"kB", 1e3}, suffix{"MB", 1e6}, suffix{"B", 1}, suffix{"", 1})
+	if !ok {
+		return 0, errors.New("a size like 256KiB or 4kB")
+	}
+	return n, nil
+}
 
 // rate reads bits and returns bytes a second.
 func rate(text string) (int64, error) {
-	for _, u := range rateUnits {
-		if number, ok := strings.CutSuffix(text, u.suffix); ok {
-			if n, err := decimal(number, 3); err == nil {
-				return n * u.bits / 8000, nil
-			}
-		}
+	n, ok := scaled(text, suffix{"Kbit", 1e3 / 8}, suffix{"Mbit", 1e6 / 8}, suffix{"Gbit", 1e9 / 8})
+	if !ok {
+		return 0, errors.New("a rate like 100Mbit, of a second")
 	}
-	return 0, fmt.Errorf("a rate like 100Mbit, of a second")
+	return n, nil
 }
 
 // perSecond reads a rate of events, in thousandths.
 func perSecond(text string) (int64, error) {
 	n, err := decimal(strings.TrimSuffix(text, "/s"), 3)
 	if err != nil {
-		return 0, fmt.Errorf("a rate like 100/s")
+		return 0, errors.New("a rate like 100/s")
 	}
 	return n, nil
 }
@@ -338,7 +340,7 @@ func decimal(text string, digits int) (int64, error) {
 	}
 	n, err := strconv.ParseInt(before+after+strings.Repeat("0", digits-len(after)), 10, 64)
 	if err != nil || before == "" || before == "-" {
-		return 0, fmt.Errorf("a number")
+		return 0, errors.New("a number")
 	}
 	return n, nil
 }

@@ -67,7 +67,7 @@ func Parse(text []byte) (*File, error) {
 	}
 	tree, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return nil, place0(err)
+		return nil, malformed(err)
 	}
 	if len(tree.Docs) != 1 || tree.Docs[0].Body == nil {
 		return nil, &Error{1, 1, "want one YAML document with the fields of a scenario"}
@@ -86,8 +86,8 @@ func Parse(text []byte) (*File, error) {
 	return f, nil
 }
 
-// place0 is an error of the YAML parser as ours.
-func place0(err error) *Error {
+// malformed is an error of the YAML parser as ours.
+func malformed(err error) *Error {
 	var e yaml.Error
 	if !errors.As(err, &e) || e.GetToken() == nil {
 		return &Error{1, 1, err.Error()}
@@ -154,8 +154,13 @@ func (f *File) Case(v Variant, seed uint64) (*Case, error) {
 
 // run reads one run.
 func (o *object) run(v Variant) *Case {
-	for _, name := range [...]string{"scenario", "name", "doc", "targets", "seed", "seeds", "vary", "report", "shrink"} {
+	for _, name := range [...]string{"scenario", "name", "doc", "seed", "seeds", "vary"} {
 		o.ask(name) // read by others
+	}
+	for _, n := range o.list("targets") {
+		if target := o.src.text(n, "targets"); target != "sim" {
+			o.src.fail(n, "targets has %q, but scenarios run in the simulator alone: sim", target)
+		}
 	}
 	c := &Case{Variant: v}
 	c.Config.Seed = o.src.seed

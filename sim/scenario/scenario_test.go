@@ -63,6 +63,9 @@ func TestErrors(t *testing.T) {
 		{"what does not vary", small + "workload: {session: {token: \"${token}\"}}\n", "7:29: workload.session.token names ${token}, which vary does not list"},
 		{"a fault of no kind", small + "faults: [{do: net.cutt, link: \"a -> b\"}]\n", `7:11: faults[0] has do: "net.cutt", did you mean net.cut?`},
 		{"a fault with a field too much", small + "faults: [{do: proc.pause, on: all, by: 5s}]\n", "7:36: faults[0] has no by"},
+		{"another target", small + "targets: [sim, compose]\n", `7:16: targets has "compose", but scenarios run in the simulator alone`},
+		{"a block that means nothing here", small + "shrink: {budget: 60s}\n", "7:1: a scenario has no shrink: 'hearsay sim explore' shrinks"},
+		{"what a crash leaves", small + "faults: [{do: proc.crash, on: all, unsynced: drop}]\n", "faults[0] has no unsynced: a draw says"},
 		{"a fault of nobody", small + "faults: [{do: proc.pause}]\n", "faults[0] does not say on which nodes"},
 		{"a fault of a node that is not there", small + "faults: [{do: proc.pause, on: \"node:c-1\"}]\n", `7:31: faults[0] has on "node:c-1", want a node like node:a-1`},
 		{"a link without an arrow", small + "faults: [{do: net.cut, link: a}]\n", "want one like"},
@@ -302,5 +305,16 @@ func TestShipped(t *testing.T) {
 		if want := f.Name + ".yaml"; filepath.Base(file) != want || f.Doc == "" {
 			t.Errorf("%s is named %s and says %q, want the file to have its name, and a doc with its question", file, f.Name, f.Doc)
 		}
+	}
+}
+
+// Sizes and rates are what they say.
+func TestUnits(t *testing.T) {
+	c := first(t, small+"network: {bandwidth: {inter_region: 2.5Mbit, queue: 1.5KiB}, loss: {p: 0.01%}}\nworkload: {values: {bytes: 3kB}}\n")
+	if n := c.Config.Network; n.Rate != 312_500 || n.Queue != 1536 || n.Losses.PerMillion != 100 {
+		t.Errorf("2.5Mbit, 1.5KiB and 0.01%% are %d B/s, %d B and %d per million; want 312500, 1536 and 100", n.Rate, n.Queue, n.Losses.PerMillion)
+	}
+	if got := c.Config.Workloads[0].Size[0].Value; got != 3000 {
+		t.Errorf("3kB are %d bytes, want 3000", got)
 	}
 }

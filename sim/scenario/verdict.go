@@ -16,8 +16,6 @@ const (
 	Liveness    Code = 11 // the replicas did not become equal in time
 	Expectation Code = 12 // expect
 	Coverage    Code = 13 // sometimes, in no run of all
-	Unequal     Code = 14 // one run twice was not one run
-	Crashed     Code = 15 // the program failed
 	Misread     Code = 16 // the scenario is no scenario
 )
 
